@@ -1,0 +1,452 @@
+"""What the console knows: the records that travel between Azure, the cache and the screens.
+
+Every record is a frozen dataclass. Values that Azure chooses (a power state, a severity, a provisioning state) stay plain
+strings, since every enumeration of Azure can grow and an unknown value is shown as it is; values that the console
+chooses are :class:`enum.StrEnum`. All text in a record has been through :func:`cache.text.clean`. Times are aware
+``datetime`` objects in UTC. Resource ids keep Azure's spelling and are compared without case.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+
+class MachineState(StrEnum):
+    """Where a machine stands on its way to Defender for Endpoint."""
+
+    UNSUPPORTED = "unsupported"
+    NOT_ENABLED = "not-enabled"
+    BLOCKED = "blocked"
+    PENDING = "pending"
+    LATE = "late"
+    OVERDUE = "overdue"
+    INSTALLING = "installing"
+    FAILED = "failed"
+    ONBOARDED = "onboarded"
+    HEALTHY = "healthy"
+    UNHEALTHY = "unhealthy"
+    UNKNOWN = "unknown"
+
+
+class CheckStatus(StrEnum):
+    """The outcome of one prerequisite for one subscription."""
+
+    PASS = "pass"
+    FAIL = "fail"
+    WARN = "warn"
+    MANUAL = "manual"
+    UNKNOWN = "unknown"
+    NOT_APPLICABLE = "not-applicable"
+
+
+class PlanAction(StrEnum):
+    """What a plan sets out to do."""
+
+    ENABLE = "enable"
+    DISABLE = "disable"
+
+
+class Fate(StrEnum):
+    """What a plan will make of one machine."""
+
+    ONBOARD = "onboard"
+    RECONFIGURE = "reconfigure"
+    ALREADY_ON = "already-on"
+    IGNORED = "ignored"
+    UNSUPPORTED = "unsupported"
+    BLOCKED = "blocked"
+    UNKNOWN = "unknown"
+    UNPROTECTED = "unprotected"
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Something that could not be read or done for a subscription, remembered until it succeeds.
+
+    ``code`` is stable for scripts (``forbidden``, ``not-registered``, ``throttled``, ``outage``, ``not-found``,
+    ``conflict``, ``sign-in``, ``bad-answer``); ``message`` is the sentence shown; ``source`` is what was being read
+    (see :class:`Source`). ``subscription_id`` is empty for what concerns the whole tenant.
+    """
+
+    code: str
+    message: str
+    source: str
+    at: datetime
+    subscription_id: str = ""
+
+
+class Source(StrEnum):
+    """What a fetch was for: the unit of freshness and of problems."""
+
+    SUBSCRIPTIONS = "subscriptions"
+    PERMISSIONS = "permissions"
+    PROVIDER = "provider"
+    SETTINGS = "settings"
+    PLAN = "plan"
+    MACHINES = "machines"
+    EXTENSIONS = "extensions"
+    ASSESSMENTS = "assessments"
+    ALERTS = "alerts"
+
+
+@dataclass(frozen=True, slots=True)
+class Permission:
+    """One permission set of the caller at a scope: ``actions`` minus ``not_actions``, both with wildcards."""
+
+    actions: tuple[str, ...]
+    not_actions: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Subscription:
+    """An Azure subscription and what decides whether its machines come aboard. ``None`` means not known.
+
+    ``servers_plan``: ``P1``, ``P2``, ``standard`` (on, without a sub-plan) or ``free``. ``integration``: the WDATP setting, ``on`` or
+    ``off``. ``linux``: the inverted WDATP_EXCLUDE_LINUX_PUBLIC_PREVIEW setting, ``enabled``, ``excluded`` or ``not-set``.
+    ``unified``: WDATP_UNIFIED_SOLUTION, ``on``, ``off`` or ``not-set``. ``provider``: registration state of Microsoft.Security
+    (``Registered``, ``NotRegistered``, …). ``enabled_at``: the earliest time known at which Linux was enabled.
+    """
+
+    id: str
+    name: str
+    state: str
+    tenant_id: str
+    servers_plan: str | None = None
+    integration: str | None = None
+    linux: str | None = None
+    unified: str | None = None
+    provider: str | None = None
+    permissions: tuple[Permission, ...] | None = None
+    can_enable: bool | None = None
+    can_triage: bool | None = None
+    can_see_machines: bool | None = None
+    can_set_plan: bool | None = None
+    enabled_at: datetime | None = None
+    tags: Mapping[str, str] = field(default_factory=dict)
+    as_of: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SubscriptionRow:
+    """A subscription as the screens list it: the record, its machines by state, its open alerts and its problems."""
+
+    subscription: Subscription
+    states: Mapping[str, int]
+    problems: tuple[Problem, ...]
+    alerts: int = 0
+    selected: bool = False
+
+    @property
+    def machines(self) -> int:
+        """How many machines are known in the subscription."""
+        return sum(self.states.values())
+
+
+@dataclass(frozen=True, slots=True)
+class Extension:
+    """An extension of a machine. ``state`` is its provisioning state; ``code`` and ``message`` come from its instance view."""
+
+    name: str
+    publisher: str
+    type: str
+    state: str
+    version: str = ""
+    code: str = ""
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """A virtual machine (``kind`` ``vm``) or an Azure Arc machine (``arc``) as Azure describes it.
+
+    ``power`` is the VM's power state (``running``, ``deallocated``, …) or the Arc agent's status (``Connected``, …), empty when not
+    told. ``os_name`` and ``os_version`` come from the instance view or the Arc agent; ``image`` is
+    ``publisher:offer:sku`` of the image reference, empty for custom images and Arc. ``status_at`` is when Azure says the
+    power or agent status last changed.
+    """
+
+    id: str
+    name: str
+    kind: str
+    subscription_id: str
+    resource_group: str
+    location: str
+    os_type: str
+    os_name: str = ""
+    os_version: str = ""
+    image: str = ""
+    power: str = ""
+    provisioning_state: str = ""
+    agent_version: str = ""
+    status_at: datetime | None = None
+    created_at: datetime | None = None
+    tags: Mapping[str, str] = field(default_factory=dict)
+    extensions: tuple[Extension, ...] = ()
+    extensions_known: bool = True
+    as_of: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnosis:
+    """What a failure means: a stable ``code``, its ``cause`` and ``remedy`` as sentences, and the ``layer`` that reported it."""
+
+    code: str
+    cause: str
+    remedy: str
+    layer: str = ""
+    reference: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Onboarding:
+    """The state of one machine and why.
+
+    ``reason`` is one short sentence for the table; ``explanation`` says why, what happens next and who must act.
+    ``since`` is when this state began as far as known; ``due`` is when the next thing is expected. ``evidence`` lists the
+    facts that decided, one a line.
+    """
+
+    machine_id: str
+    state: MachineState
+    reason: str
+    since: datetime | None = None
+    due: datetime | None = None
+    explanation: str = ""
+    evidence: tuple[str, ...] = ()
+    diagnosis: Diagnosis | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MachineRow:
+    """A machine as the table lists it. ``extension`` is the Defender for Endpoint extension, if there is one."""
+
+    id: str
+    name: str
+    kind: str
+    subscription_id: str
+    subscription_name: str
+    resource_group: str
+    location: str
+    os_type: str
+    os_name: str
+    power: str
+    state: MachineState
+    reason: str
+    since: datetime | None
+    due: datetime | None
+    extension: Extension | None
+    diagnosis: Diagnosis | None
+    as_of: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class MachineEvent:
+    """A change of a machine's state: from ``before`` (empty at first sight) to ``after`` at ``at``, and why."""
+
+    machine_id: str
+    at: datetime
+    before: str
+    after: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Assessment:
+    """A recommendation of Defender for Cloud about one resource. ``status``: Healthy, Unhealthy, NotApplicable or what Azure says."""
+
+    machine_id: str
+    subscription_id: str
+    key: str
+    status: str
+    cause: str = ""
+    description: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One prerequisite for one subscription: what was found, what it rests on, and what to do about it.
+
+    ``who`` names the role that can act; ``command`` is the exact command and ``link`` the portal address, both copyable, either may be
+    empty. ``affected`` counts and ``machine_ids`` names the machines concerned. ``ticked_by`` and ``ticked_at`` are filled for a
+    manual step that somebody confirmed.
+    """
+
+    subscription_id: str
+    id: str
+    title: str
+    status: CheckStatus
+    evidence: str
+    remedy: str = ""
+    who: str = ""
+    command: str = ""
+    link: str = ""
+    reference: str = ""
+    machine_ids: tuple[str, ...] = ()
+    ticked_by: str = ""
+    ticked_at: datetime | None = None
+    as_of: datetime | None = None
+
+    @property
+    def affected(self) -> int:
+        """How many machines the check concerns."""
+        return len(self.machine_ids)
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """A security alert of Defender for Cloud. ``from_endpoint`` tells whether Defender for Endpoint raised it.
+
+    ``entities`` are short ``(kind, description)`` pairs; ``facts`` are the extended properties that are worth reading.
+    """
+
+    id: str
+    name: str
+    subscription_id: str
+    resource_group: str
+    location: str
+    title: str
+    severity: str
+    status: str
+    product: str
+    alert_type: str
+    from_endpoint: bool
+    machine_id: str | None
+    compromised_entity: str
+    description: str
+    remediation: tuple[str, ...]
+    started: datetime | None
+    generated: datetime | None
+    azure_link: str
+    defender_link: str
+    entities: tuple[tuple[str, str], ...] = ()
+    facts: tuple[tuple[str, str], ...] = ()
+    as_of: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Freshness:
+    """When one source was last read for one subscription (empty id: for the tenant)."""
+
+    source: str
+    subscription_id: str
+    fetched_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class LogEntry:
+    """A line of the console's own log that the log screen keeps. ``level``: ``info``, ``warning`` or ``error``."""
+
+    at: datetime
+    level: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class SettingChange:
+    """One write of a plan: a setting's name as Azure has it, what was read (``None``: absent) and what will be written."""
+
+    name: str
+    before: bool | None
+    after: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Blocker:
+    """What stops a plan for one subscription, and who can clear it."""
+
+    code: str
+    message: str
+    who: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class MachineFate:
+    """What will happen to one machine under a plan, and why."""
+
+    machine_id: str
+    name: str
+    os_type: str
+    fate: Fate
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class SubscriptionPlan:
+    """A plan for one subscription. No ``settings`` and no ``blockers``: nothing to do.
+
+    ``case`` is ``existing-windows``, ``never-enabled``, ``already-on`` or ``disable``; ``why`` says what was read that makes it so.
+    ``warnings`` must be read before confirming; ``irreversible`` lists what cannot be undone.
+    """
+
+    id: str
+    name: str
+    case: str
+    why: str
+    settings: tuple[SettingChange, ...]
+    fates: tuple[MachineFate, ...] = ()
+    irreversible: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+    blockers: tuple[Blocker, ...] = ()
+
+    def count(self, fate: Fate) -> int:
+        """How many machines meet ``fate``."""
+        return sum(1 for one in self.fates if one.fate is fate)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A document that says exactly what will be changed; what is confirmed is what is applied."""
+
+    id: str
+    created_at: datetime
+    action: PlanAction
+    cloud: str
+    tenant_id: str
+    principal: str
+    subscriptions: tuple[SubscriptionPlan, ...]
+
+    @property
+    def changes(self) -> int:
+        """How many settings would be written, leaving out blocked subscriptions."""
+        return sum(len(one.settings) for one in self.subscriptions if not one.blockers)
+
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """A change that was written down before it was sent. ``outcome`` is empty until it is known how it ended."""
+
+    sequence: int
+    at: datetime
+    action: str
+    target: str
+    before: str
+    after: str
+    outcome: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class AuditEntry:
+    """One entry of the audit trail. ``hash`` covers the entry and the hash before it, so an edit anywhere shows."""
+
+    sequence: int
+    at: datetime
+    actor: str
+    action: str
+    target: str
+    before: str
+    after: str
+    outcome: str
+    hash: str
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """A manual step that somebody confirmed."""
+
+    subscription_id: str
+    check_id: str
+    who: str
+    at: datetime
