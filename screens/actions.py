@@ -1,0 +1,121 @@
+"""The one registry of actions: keys, footer, help and command palette all come from here.
+
+An action has the name of the method that runs it (``action_<id>`` on the screen of its scope, or on the app for
+``everywhere``). Keys avoid what tmux and shells use (ctrl-a, ctrl-b, ctrl-d, ctrl-k).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from textual.binding import Binding
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """Something a key press does. ``shown``: it stands in the footer. ``dangerous``: it can lead to a change in Azure."""
+
+    scope: str
+    id: str
+    keys: str
+    title: str
+    help: str
+    shown: bool = False
+    dangerous: bool = False
+
+
+EVERYWHERE = "everywhere"
+TABLE = "table"
+
+SCOPES: dict[str, str] = {
+    EVERYWHERE: "Everywhere",
+    TABLE: "In tables",
+    "overview": "Overview",
+    "subscriptions": "Subscriptions",
+    "checklist": "Checklist",
+    "enable": "Enable for Linux",
+    "machines": "Machines",
+    "machine": "A machine's page",
+    "alerts": "Alerts",
+    "alert": "An alert's page",
+    "log": "Log",
+}
+
+ACTIONS: tuple[Action, ...] = (
+    Action(EVERYWHERE, "show('overview')", "0", "Overview", "The fleet in one look, and what needs attention next"),
+    Action(EVERYWHERE, "show('subscriptions')", "1", "Subscriptions", "Step 1: choose subscriptions"),
+    Action(EVERYWHERE, "show('checklist')", "2", "Checklist", "Step 2: see which prerequisites hold"),
+    Action(EVERYWHERE, "show('enable')", "3", "Enable", "Step 3: enable for Linux machines"),
+    Action(EVERYWHERE, "show('machines')", "4", "Machines", "Step 4: watch machines come aboard"),
+    Action(EVERYWHERE, "show('alerts')", "5", "Alerts", "Triage alerts"),
+    Action(EVERYWHERE, "show('log')", "9", "Log", "Everything that went wrong, with its time"),
+    Action(
+        EVERYWHERE, "next_step", "n", "Next", "Go to the next step of the walk: 1 Subscriptions, 2 Checklist, 3 Enable, 4 Machines", True
+    ),
+    Action(EVERYWHERE, "sync", "r", "Refresh", "Read Azure again now", True),
+    Action(EVERYWHERE, "pause", "p", "Pause", "Pause or go on with the polling"),
+    Action(EVERYWHERE, "tenant", "t", "Tenant", "Switch to another tenant"),
+    Action(EVERYWHERE, "sign_in", "ctrl+l", "Sign in", "Sign in again"),
+    Action(EVERYWHERE, "theme", "T", "Theme", "Switch between dark, light and terminal colours"),
+    Action(EVERYWHERE, "screenshot_svg", "ctrl+s", "Screenshot", "Save a picture of this screen as SVG in the home folder"),
+    Action(EVERYWHERE, "command_palette", "colon,ctrl+p", "Palette", "Find any action by its name"),
+    Action(EVERYWHERE, "help", "question_mark,f1", "Help", "These keys", True),
+    Action(EVERYWHERE, "back", "escape", "Back", "Close this page or dialog, clear the filter"),
+    Action(EVERYWHERE, "quit", "q", "Quit", "Leave; the cache keeps what is known", True),
+    Action(EVERYWHERE, "leave", "ctrl+q,ctrl+c", "Quit", "Leave at once, also from a dialog or while typing"),
+    Action(TABLE, "filter", "slash", "Filter", "Filter as you type; every word must occur; Enter keeps, Esc clears", True),
+    Action(TABLE, "sort_next", "s", "Sort", "Sort by the next column"),
+    Action(TABLE, "sort_reverse", "S", "Reverse", "Reverse the order"),
+    Action(TABLE, "mark", "space", "Mark", "Mark or unmark the row", True),
+    Action(TABLE, "mark_all", "asterisk", "Mark all", "Mark every row that is shown, or unmark all"),
+    Action(TABLE, "copy_id", "y", "Copy id", "Copy the id of the row (OSC 52)"),
+    Action(
+        "subscriptions", "choose", "c", "Choose", "Choose the marked subscriptions, or this one; everything else then looks at these", True
+    ),
+    Action("subscriptions", "choose_all", "C", "Choose all", "Look at every subscription again"),
+    Action("checklist", "only_open", "o", "Open only", "Show only what does not hold, or everything", True),
+    Action("checklist", "copy_remedy", "y", "Copy", "Copy the command or the address of the remedy", True),
+    Action("checklist", "tick", "x", "Tick", "Confirm a manual step as done, or take that back", True),
+    Action("checklist", "affected", "m", "Machines", "Show the machines that this check affects", True),
+    Action("enable", "plan_enable", "e", "Plan enable", "Compute what enabling would change for the chosen subscriptions", True, True),
+    Action("enable", "plan_disable", "d", "Plan disable", "Compute what disabling would change; it takes Windows with it", True, True),
+    Action("enable", "apply", "a", "Apply", "Confirm and apply the plan that is shown", True, True),
+    Action("machine", "copy_health", "y", "Copy", "Copy the command that verifies the machine"),
+    Action("machine", "copy_link", "l", "Link", "Copy the address of the machine in the Azure portal", True),
+    Action("machine", "read_again", "r", "Refresh", "Read this machine's subscription again", True),
+    Action("alerts", "only_endpoint", "e", "Endpoint only", "Show only Defender for Endpoint's alerts, or all", True),
+    Action("alerts", "only_open", "o", "Open only", "Show only active alerts and those in progress, or all", True),
+    Action("alerts", "progress", "i", "In progress", "Set the marked alerts, or this one, in progress", False, True),
+    Action("alerts", "resolve", "v", "Resolve", "Resolve the marked alerts, or this one", True, True),
+    Action("alerts", "dismiss", "d", "Dismiss", "Dismiss the marked alerts, or this one", False, True),
+    Action("alerts", "activate", "a", "Activate", "Activate the marked alerts, or this one, again", False, True),
+    Action("alert", "progress", "i", "In progress", "Set the alert in progress", True, True),
+    Action("alert", "resolve", "v", "Resolve", "Resolve the alert", True, True),
+    Action("alert", "dismiss", "d", "Dismiss", "Dismiss the alert", True, True),
+    Action("alert", "activate", "a", "Activate", "Activate the alert again", True, True),
+    Action("alert", "open_machine", "m", "Machine", "Show the page of its machine", True),
+    Action("alert", "copy_azure", "y", "Azure link", "Copy its address in the Azure portal"),
+    Action("alert", "copy_defender", "Y", "Defender link", "Copy its address in the Microsoft Defender portal"),
+)
+
+
+def of_scope(scope: str) -> tuple[Action, ...]:
+    """The actions of one scope, in the order in which help lists them."""
+    return tuple(action for action in ACTIONS if action.scope == scope)
+
+
+def bindings(*scopes: str) -> list[Binding]:
+    """Textual's bindings for the actions of ``scopes``; each carries an id, so that users can give it other keys."""
+    return [
+        Binding(
+            action.keys,
+            action.id,
+            action.title,
+            show=action.shown,
+            id=f"{action.scope}.{action.id}",
+            tooltip=action.help,
+            priority=action.id == "leave",
+        )
+        for scope in scopes
+        for action in of_scope(scope)
+    ]

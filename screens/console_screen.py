@@ -1,0 +1,142 @@
+"""What all main screens share: a title with the steps of the walk, a status bar, keys, and reading the cache when it changed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.content import Content
+from textual.screen import Screen
+from textual.timer import Timer
+from textual.widget import Widget
+from textual.widgets import Footer, Static
+
+from screens.desk import Desk
+from screens.widgets.status_bar import StatusBar
+
+STEPS: tuple[tuple[str, str], ...] = (
+    ("subscriptions", "Subscriptions"),
+    ("checklist", "Checklist"),
+    ("enable", "Enable"),
+    ("machines", "Machines"),
+)
+"""The walk of the seed, for which the keys 1 to 4 stand; ``n`` goes on to the next step."""
+
+COALESCE = 0.1
+"""Seconds in which several changes of the cache become one reading."""
+
+
+class ConsoleScreen(Screen[None]):
+    """A main screen. A subclass names the cache tables it shows, composes its ``body`` and reads in ``load``.
+
+    ``load`` is called when the screen appears and, at most every :data:`COALESCE` seconds, after any of ``TABLES`` has changed;
+    a screen that is not in front waits until it is.
+    """
+
+    NAME: ClassVar[str] = ""
+    TITLE_TEXT: ClassVar[str] = ""
+    TABLES: ClassVar[frozenset[str]] = frozenset()
+    DEFAULT_CSS = """
+    ConsoleScreen {
+        #title { height: 1; background: $panel; text-style: bold; padding: 0 1; text-wrap: nowrap; text-overflow: ellipsis; }
+        .good { color: $text-success; }
+        .bad { color: $text-error; }
+        .warn { color: $text-warning; }
+        .busy { color: $text-primary; }
+        .muted { color: $text-muted; }
+        .accent { color: $text-accent; }
+        #hint { height: auto; max-height: 3; padding: 0 1; color: $text-muted; }
+    }
+    """
+
+    def __init__(self, desk: Desk) -> None:
+        super().__init__()
+        self.desk = desk
+        self._dirty = True
+        self._timer: Timer | None = None
+        self._stop_listening: list[Callable[[], None]] = []
+
+    def compose(self) -> ComposeResult:
+        """Title, body, status bar, footer."""
+        yield Static(self.title_line(), id="title", markup=False)
+        yield from self.body()
+        yield StatusBar(self.desk)
+        yield Footer(show_command_palette=False, compact=True)
+
+    def body(self) -> Iterator[Widget]:
+        """The widgets between title and status bar."""
+        raise NotImplementedError
+
+    async def load(self) -> None:
+        """Read the cache and show it."""
+        raise NotImplementedError
+
+    def title_line(self) -> Content:
+        """The name of the screen and the steps of the walk, the current one marked."""
+        parts: list[Content] = []
+        for number, (name, title) in enumerate(STEPS, 1):
+            here = name == self.NAME
+            parts.append(Content.styled(f"{number} {title}", "reverse" if here else ""))
+        steps = Content(" → ").join(parts)
+        if any(name == self.NAME for name, _ in STEPS):
+            return Content.assemble("mde-console  ", steps)
+        return Content.assemble("mde-console  ", steps, "  │ ", Content.styled(self.TITLE_TEXT, "reverse"))
+
+    def on_mount(self) -> None:
+        """Listen to the cache, the journal and what is under way."""
+        self._stop_listening = [
+            self.desk.fleet.subscribe(self.cache_changed),
+            self.desk.journal.subscribe(self.cache_changed),
+            self.desk.activity.subscribe(self._activity_changed),
+        ]
+        self.set_interval(1.0, self._tick)
+
+    def on_unmount(self) -> None:
+        """Listen no longer."""
+        for stop in self._stop_listening:
+            stop()
+
+    async def on_screen_resume(self) -> None:
+        """In front again: read what has changed meanwhile."""
+        if self._dirty:
+            await self._reload()
+
+    def cache_changed(self, tables: frozenset[str]) -> None:
+        """Some tables changed: read again soon if they are ours."""
+        if not tables & (self.TABLES | {"freshness", "problems"}):
+            return
+        self._dirty = True
+        if self._timer is None and self.is_current:
+            self._timer = self.set_timer(COALESCE, self._reload)
+
+    async def _reload(self) -> None:
+        self._timer = None
+        if not self.is_mounted or not self.is_current:
+            return
+        self._dirty = False
+        await self.load()
+        await self._load_status()
+
+    async def _load_status(self) -> None:
+        freshness = await self.desk.fleet.freshness()
+        problems = await self.desk.fleet.problems()
+        oldest = min(freshness, key=lambda one: one.fetched_at, default=None)
+        for bar in self.query(StatusBar):
+            bar.show(oldest, len(problems))
+
+    def _activity_changed(self) -> None:
+        self._tick_bar()
+
+    def _tick(self) -> None:
+        if self.is_current:
+            self._tick_bar()
+            self.clock_moved()
+
+    def _tick_bar(self) -> None:
+        if self.is_current:
+            for bar in self.query(StatusBar):
+                bar.tick()
+
+    def clock_moved(self) -> None:
+        """A second has passed: ages on the screen may have moved on."""

@@ -1,0 +1,86 @@
+"""How the screens say things: ages, states, severities; always a word or a shape beside the colour."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from cache.model import CheckStatus, MachineState
+
+STATE_SHAPES: dict[MachineState, tuple[str, str]] = {
+    MachineState.FAILED: ("✗", "bad"),
+    MachineState.UNHEALTHY: ("✗", "bad"),
+    MachineState.OVERDUE: ("!", "bad"),
+    MachineState.LATE: ("!", "warn"),
+    MachineState.BLOCKED: ("■", "warn"),
+    MachineState.UNKNOWN: ("?", "warn"),
+    MachineState.INSTALLING: ("◐", "busy"),
+    MachineState.PENDING: ("○", "busy"),
+    MachineState.NOT_ENABLED: ("–", "muted"),
+    MachineState.UNSUPPORTED: ("×", "muted"),
+    MachineState.ONBOARDED: ("●", "good"),
+    MachineState.HEALTHY: ("♥", "good"),
+}
+"""For every state its shape and its tone, worst first: the order in which states are listed and sorted."""
+
+CHECK_SHAPES: dict[CheckStatus, tuple[str, str]] = {
+    CheckStatus.FAIL: ("✗", "bad"),
+    CheckStatus.WARN: ("!", "warn"),
+    CheckStatus.UNKNOWN: ("?", "warn"),
+    CheckStatus.MANUAL: ("☐", "busy"),
+    CheckStatus.PASS: ("✓", "good"),
+    CheckStatus.NOT_APPLICABLE: ("–", "muted"),
+}
+
+SEVERITIES: dict[str, tuple[int, str, str]] = {
+    "High": (0, "▲", "bad"),
+    "Medium": (1, "▲", "warn"),
+    "Low": (2, "△", "busy"),
+    "Informational": (3, "·", "muted"),
+}
+
+TONES = ("good", "bad", "warn", "busy", "muted", "accent")
+"""The tones that cells and texts may have; each is a component class of the line table and a CSS class."""
+
+STATE_ORDER: dict[str, int] = {str(state): place for place, state in enumerate(STATE_SHAPES)}
+
+
+def severity_shape(severity: str) -> tuple[int, str, str]:
+    """Rank, shape and tone of a severity; one that is not known ranks with Medium and says so by its shape."""
+    return SEVERITIES.get(severity, (1, "?", "warn"))
+
+
+def age(then: datetime | None, now: datetime) -> str:
+    """How long ago, short: ``now``, ``45s``, ``12m``, ``3h``, ``9d``; ``–`` when not known."""
+    if then is None:
+        return "–"
+    return span((now - then).total_seconds())
+
+
+def until(then: datetime | None, now: datetime) -> str:
+    """How long until, short: ``in 12m``, or ``3h ago`` when it is past; ``–`` when not known."""
+    if then is None:
+        return "–"
+    seconds = (then - now).total_seconds()
+    return f"in {span(seconds)}" if seconds > 0 else f"{span(-seconds)} ago"
+
+
+def span(seconds: float) -> str:
+    """A length of time in its largest unit."""
+    seconds = max(0, int(seconds))
+    if seconds < 60:
+        return f"{seconds}s"
+    if seconds < 3600:
+        return f"{seconds // 60}m"
+    if seconds < 2 * 86400:
+        return f"{seconds // 3600}h"
+    return f"{seconds // 86400}d"
+
+
+def moment(then: datetime | None) -> str:
+    """A time as it is written in full: ``2026-03-01 14:05 UTC``; ``not known`` without one."""
+    return "not known" if then is None else f"{then:%Y-%m-%d %H:%M} UTC"
+
+
+def count(number: int, one: str, many: str = "") -> str:
+    """``1 machine``, ``3 machines``, ``1,204 machines``."""
+    return f"{number:,} {one if number == 1 else many or one + 's'}"
