@@ -1,0 +1,211 @@
+"""What the two files hold: the tables of ``fleet.db`` and ``journal.db``, and how older files become current ones.
+
+A file's ``PRAGMA user_version`` is the number of migrations it has seen. A migration is a tuple of statements that run in one
+transaction; migrations are only ever added at the end. Ids compare without case (NOCASE). Times are ISO 8601 in UTC with microseconds, so
+they sort as text. Small lists (tags, permissions, extensions, evidence, entities) are JSON; raw answers of Azure are not kept.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+Migration = tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Schema:
+    """The migrations of one file, the tables it has after them, and the ``application_id`` that marks it as the console's."""
+
+    migrations: tuple[Migration, ...]
+    tables: frozenset[str]
+    application_id: int
+
+    @property
+    def version(self) -> int:
+        """The ``user_version`` of a current file."""
+        return len(self.migrations)
+
+
+FLEET_TABLES = frozenset(
+    (
+        "subscriptions",
+        "machines",
+        "onboarding",
+        "events",
+        "alerts",
+        "assessments",
+        "checks",
+        "problems",
+        "freshness",
+        "selection",
+        "log",
+        "remembered",
+    )
+)
+
+_FLEET_1: Migration = (
+    """CREATE TABLE subscriptions (
+        id TEXT PRIMARY KEY COLLATE NOCASE,
+        name TEXT NOT NULL,
+        state TEXT NOT NULL,
+        tenant_id TEXT NOT NULL COLLATE NOCASE,
+        tags TEXT NOT NULL DEFAULT '{}',
+        servers_plan TEXT,
+        integration TEXT,
+        linux TEXT,
+        unified TEXT,
+        provider TEXT,
+        permissions TEXT,
+        can_enable INTEGER,
+        can_triage INTEGER,
+        can_see_machines INTEGER,
+        can_set_plan INTEGER,
+        enabled_at TEXT,
+        fetched_at TEXT NOT NULL
+    ) WITHOUT ROWID""",
+    """CREATE TABLE machines (
+        id TEXT PRIMARY KEY COLLATE NOCASE,
+        name TEXT NOT NULL,
+        kind TEXT NOT NULL,
+        subscription_id TEXT NOT NULL COLLATE NOCASE,
+        resource_group TEXT NOT NULL,
+        location TEXT NOT NULL,
+        os_type TEXT NOT NULL,
+        os_name TEXT NOT NULL,
+        os_version TEXT NOT NULL,
+        image TEXT NOT NULL,
+        power TEXT NOT NULL,
+        provisioning_state TEXT NOT NULL,
+        agent_version TEXT NOT NULL,
+        status_at TEXT,
+        created_at TEXT,
+        tags TEXT NOT NULL,
+        extensions TEXT NOT NULL,
+        defender_extension TEXT,
+        extensions_known INTEGER NOT NULL,
+        fetched_at TEXT NOT NULL
+    )""",
+    "CREATE INDEX machines_by_subscription ON machines (subscription_id)",
+    """CREATE TABLE onboarding (
+        machine_id TEXT PRIMARY KEY COLLATE NOCASE REFERENCES machines (id) ON DELETE CASCADE,
+        state TEXT NOT NULL,
+        reason TEXT NOT NULL,
+        since TEXT,
+        due TEXT,
+        explanation TEXT NOT NULL,
+        evidence TEXT NOT NULL,
+        diagnosis TEXT
+    )""",
+    """CREATE TABLE events (
+        sequence INTEGER PRIMARY KEY,
+        machine_id TEXT NOT NULL COLLATE NOCASE REFERENCES machines (id) ON DELETE CASCADE,
+        at TEXT NOT NULL,
+        before TEXT NOT NULL,
+        after TEXT NOT NULL,
+        reason TEXT NOT NULL
+    )""",
+    "CREATE INDEX events_by_machine ON events (machine_id, sequence)",
+    """CREATE TABLE alerts (
+        id TEXT PRIMARY KEY COLLATE NOCASE,
+        name TEXT NOT NULL,
+        subscription_id TEXT NOT NULL COLLATE NOCASE,
+        resource_group TEXT NOT NULL,
+        location TEXT NOT NULL,
+        title TEXT NOT NULL,
+        severity TEXT NOT NULL COLLATE NOCASE,
+        status TEXT NOT NULL COLLATE NOCASE,
+        product TEXT NOT NULL,
+        alert_type TEXT NOT NULL,
+        from_endpoint INTEGER NOT NULL,
+        machine_id TEXT COLLATE NOCASE,
+        compromised_entity TEXT NOT NULL,
+        description TEXT NOT NULL,
+        remediation TEXT NOT NULL,
+        started TEXT,
+        generated TEXT,
+        azure_link TEXT NOT NULL,
+        defender_link TEXT NOT NULL,
+        entities TEXT NOT NULL,
+        facts TEXT NOT NULL,
+        fetched_at TEXT NOT NULL
+    )""",
+    "CREATE INDEX alerts_by_subscription ON alerts (subscription_id, status, severity)",
+    "CREATE INDEX alerts_by_machine ON alerts (machine_id)",
+    """CREATE TABLE assessments (
+        machine_id TEXT NOT NULL COLLATE NOCASE,
+        subscription_id TEXT NOT NULL COLLATE NOCASE,
+        key TEXT NOT NULL COLLATE NOCASE,
+        status TEXT NOT NULL,
+        cause TEXT NOT NULL,
+        description TEXT NOT NULL,
+        PRIMARY KEY (machine_id, key)
+    ) WITHOUT ROWID""",
+    "CREATE INDEX assessments_by_subscription ON assessments (subscription_id)",
+    """CREATE TABLE checks (
+        subscription_id TEXT NOT NULL COLLATE NOCASE,
+        id TEXT NOT NULL,
+        position INTEGER NOT NULL,
+        title TEXT NOT NULL,
+        status TEXT NOT NULL,
+        evidence TEXT NOT NULL,
+        remedy TEXT NOT NULL,
+        who TEXT NOT NULL,
+        command TEXT NOT NULL,
+        link TEXT NOT NULL,
+        reference TEXT NOT NULL,
+        machine_ids TEXT NOT NULL,
+        ticked_by TEXT NOT NULL,
+        ticked_at TEXT,
+        fetched_at TEXT,
+        PRIMARY KEY (subscription_id, id)
+    ) WITHOUT ROWID""",
+    """CREATE TABLE problems (
+        source TEXT NOT NULL,
+        subscription_id TEXT NOT NULL COLLATE NOCASE,
+        code TEXT NOT NULL,
+        message TEXT NOT NULL,
+        at TEXT NOT NULL,
+        PRIMARY KEY (source, subscription_id)
+    ) WITHOUT ROWID""",
+    """CREATE TABLE freshness (
+        source TEXT NOT NULL,
+        subscription_id TEXT NOT NULL COLLATE NOCASE,
+        fetched_at TEXT NOT NULL,
+        PRIMARY KEY (source, subscription_id)
+    ) WITHOUT ROWID""",
+    "CREATE TABLE selection (subscription_id TEXT PRIMARY KEY COLLATE NOCASE) WITHOUT ROWID",
+    "CREATE TABLE log (sequence INTEGER PRIMARY KEY, at TEXT NOT NULL, level TEXT NOT NULL, message TEXT NOT NULL)",
+    "CREATE TABLE remembered (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
+)
+
+FLEET = Schema(migrations=(_FLEET_1,), tables=FLEET_TABLES, application_id=0x4D444546)
+
+_JOURNAL_1: Migration = (
+    """CREATE TABLE audit (
+        sequence INTEGER PRIMARY KEY,
+        at TEXT NOT NULL,
+        actor TEXT NOT NULL,
+        action TEXT NOT NULL,
+        target TEXT NOT NULL,
+        before TEXT NOT NULL,
+        after TEXT NOT NULL,
+        outcome TEXT NOT NULL,
+        intent INTEGER,
+        hash TEXT NOT NULL
+    )""",
+    "CREATE INDEX audit_by_intent ON audit (intent)",
+    "CREATE TRIGGER audit_is_not_edited BEFORE UPDATE ON audit BEGIN SELECT RAISE(ABORT, 'the audit trail is append-only'); END",
+    "CREATE TRIGGER audit_is_not_deleted BEFORE DELETE ON audit BEGIN SELECT RAISE(ABORT, 'the audit trail is append-only'); END",
+    "CREATE TABLE head (one INTEGER PRIMARY KEY CHECK (one = 1), count INTEGER NOT NULL, hash TEXT NOT NULL)",
+    "INSERT INTO head (one, count, hash) VALUES (1, 0, '')",
+    "CREATE TABLE plans (id TEXT PRIMARY KEY, saved INTEGER NOT NULL, document TEXT NOT NULL)",
+    """CREATE TABLE ticks (
+        subscription_id TEXT NOT NULL COLLATE NOCASE,
+        check_id TEXT NOT NULL,
+        who TEXT NOT NULL,
+        at TEXT NOT NULL,
+        PRIMARY KEY (subscription_id, check_id)
+    ) WITHOUT ROWID""",
+)
+
+JOURNAL = Schema(migrations=(_JOURNAL_1,), tables=frozenset(("audit", "head", "plans", "ticks")), application_id=0x4D44454A)
