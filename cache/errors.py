@@ -6,9 +6,13 @@ import errno
 import sqlite3
 from pathlib import Path
 
+from cache.failure import Exit, Failure
 
-class CacheError(Exception):
+
+class CacheError(Failure):
     """The cache or the journal cannot be used; the text says what, where and what to do."""
+
+    exit_code = Exit.CACHE
 
 
 class CacheTooNew(CacheError):

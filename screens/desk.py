@@ -32,7 +32,8 @@ class Session:
 
 @dataclass(slots=True)
 class Desk:
-    """The cache, the journal, the clock and the session, handed to every screen. ``stale_after``: older data is called stale."""
+    """The cache, the journal, the clock and the session, handed to every screen. ``stale_after``: older data is called stale;
+    ``plan_life``: an older plan is not applied."""
 
     fleet: FleetCache
     journal: Journal
@@ -40,3 +41,4 @@ class Desk:
     activity: Activity
     session: Session
     stale_after: timedelta
+    plan_life: timedelta = timedelta(minutes=15)

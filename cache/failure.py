@@ -1,0 +1,27 @@
+"""The one base of all failures that are told to the user as they are."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from typing import ClassVar
+
+
+class Exit(IntEnum):
+    """What an exit code of the command line means. ``plan`` returns :data:`CHANGES` for a plan that would change something."""
+
+    DONE = 0
+    FAILED = 1
+    CHANGES = 2
+    PARTLY = 3
+    SIGN_IN = 4
+    CONFIGURATION = 5
+    CACHE = 6
+    REFUSED = 7
+    USAGE = 64
+    INTERRUPTED = 130
+
+
+class Failure(Exception):
+    """Its text is a sentence: what is wrong, where, and what to do. ``exit_code`` tells its kind apart on the command line."""
+
+    exit_code: ClassVar[Exit] = Exit.FAILED

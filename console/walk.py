@@ -1,0 +1,150 @@
+"""The main job without a terminal: the demo's walk from sign-in to a verified audit trail, printed step by step."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
+
+from cache.activity import Activity
+from cache.model import CheckStatus, MachineState, Plan, PlanAction
+from cache.plan_text import plan_lines
+from console.session import Connection, Setup, connect
+from console.workers.apply import PUT_SETTING, apply_plan
+from console.workers.plan import make_plan
+from console.workers.sync import MOVING, sync
+from console.workers.triage import set_status
+
+PATIENCE = 75.0
+"""Seconds of this machine's time in which machines must come aboard."""
+
+MOVING_STATES = {MachineState.PENDING, MachineState.LATE, MachineState.INSTALLING}
+
+
+class StepFailed(Exception):
+    """A step of the walk did not do what it should; the message says what was seen."""
+
+
+def _say(text: str) -> None:
+    print(text, flush=True)
+
+
+async def walk(setup: Setup) -> int:
+    """Walk the main job against the cloud of ``setup``, printing each step. Returns 0, or 1 at the first step that fails."""
+    try:
+        await _walk(setup)
+    except StepFailed as failure:
+        _say(f"✗ {failure}")
+        return 1
+    _say("✓ The main job holds from end to end.")
+    return 0
+
+
+async def _walk(setup: Setup) -> None:
+    _say("1. Sign in")
+
+    def prompt(one: Any) -> None:
+        _say(f"   Open {one.verification_uri} and enter the code {one.user_code} (the simulator does that by itself).")
+
+    connection = await connect(setup, Activity(setup.clock), on_prompt=prompt)
+    try:
+        _say(f"   Signed in as {connection.signed_in.principal} in tenant {connection.work.tenant_id} by {connection.signed_in.method}.")
+        await _sync(connection)
+        await _checklist(connection)
+        for number, case in ((4, "existing-windows"), (5, "never-enabled")):
+            await _enable(connection, number, case)
+        await _aboard(connection)
+        await _triage(connection)
+        await _audit(connection)
+    finally:
+        await connection.close()
+
+
+async def _sync(connection: Connection) -> None:
+    _say("2. Read Azure")
+    report = await sync(connection.work)
+    counts = await connection.fleet.state_counts()
+    _say(f"   {report.subscriptions} subscriptions, {sum(counts.values())} machines: {_said(counts)}")
+    for problem in report.problems:
+        _say(f"   not read: {problem.source} of {problem.subscription_id or 'the tenant'}: {problem.message}")
+    _demand(report.subscriptions > 0 and sum(counts.values()) > 0, "Nothing was read.")
+
+
+async def _checklist(connection: Connection) -> None:
+    _say("3. Checklist")
+    checks = await connection.fleet.checks()
+    _say(f"   {len(checks)} checks: {_said(Counter(str(one.status) for one in checks))}")
+    failed = Counter(one.title for one in checks if one.status is CheckStatus.FAIL)
+    for title, count in failed.most_common(5):
+        _say(f"   fails {count} times: {title}")
+    _demand(bool(checks), "There are no checks.")
+
+
+async def _enable(connection: Connection, number: int, case: str) -> None:
+    _say(f"{number}. Enable for Linux machines: {case}")
+    work = connection.work
+    rows = await connection.fleet.subscriptions()
+    whole = await make_plan(work, [row.subscription.id for row in rows], PlanAction.ENABLE)
+    ready = [one for one in whole.subscriptions if one.case == case and one.settings and not one.blockers]
+    _demand(bool(ready), f"No subscription is in the case {case}.")
+    plan: Plan = await make_plan(work, [ready[0].id], PlanAction.ENABLE)
+    for line in plan_lines(plan):
+        _say(f"   {line}")
+    outcomes = await apply_plan(work, plan)
+    for outcome in outcomes:
+        _say(f"   → {outcome.code}: {outcome.message}")
+    _demand(all(one.code == "confirmed" for one in outcomes), "The change was not confirmed.")
+
+
+async def _aboard(connection: Connection) -> None:
+    _say("6. Machines come aboard")
+    before = await connection.fleet.state_counts()
+    start = time.monotonic()
+    counts = before
+    while time.monotonic() - start < PATIENCE:
+        await sync(connection.work, sources=MOVING)
+        now = await connection.fleet.state_counts()
+        if now != counts:
+            _say(f"   {connection.work.clock.now():%Y-%m-%d %H:%M} {_said(now)}")
+        counts = now
+        if not any(counts.get(state) for state in MOVING_STATES):
+            break
+        await asyncio.sleep(1.0)
+    gained = counts.get(MachineState.ONBOARDED, 0) - before.get(MachineState.ONBOARDED, 0)
+    _say(f"   {gained} machines came aboard.")
+    _demand(gained > 0, "No machine came aboard.")
+
+
+async def _triage(connection: Connection) -> None:
+    _say("7. Resolve an alert")
+    await sync(connection.work)
+    able = {row.subscription.id.lower() for row in await connection.fleet.subscriptions() if row.subscription.can_triage}
+    active = [one for one in await connection.fleet.alerts() if one.status == "Active" and one.subscription_id.lower() in able]
+    _demand(bool(active), "There is no active alert.")
+    alert = next((one for one in active if one.from_endpoint), active[0])
+    (done,) = await set_status(connection.work, [alert.id], "Resolved")
+    _say(f"   {alert.severity}: {alert.title} on {alert.compromised_entity}: {done.failure or 'resolved, and read back'}")
+    _demand(not done.failure, "The alert was not resolved.")
+
+
+async def _audit(connection: Connection) -> None:
+    _say("8. Audit")
+    entries = await connection.journal.entries()
+    for entry in entries:
+        if entry.outcome != "started":
+            _say(f"   {entry.action} {entry.target}: {entry.before} → {entry.after}: {entry.outcome}")
+    sound, sentence = await connection.journal.verify()
+    _say(f"   {sentence}")
+    writes = [one for one in entries if one.action == PUT_SETTING and one.outcome == "confirmed"]
+    _demand(sound and len(writes) >= 2, "The audit trail does not hold what was done.")
+
+
+def _said(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{count} {state}" for state, count in sorted(counts.items(), key=lambda one: -one[1]) if count)
+
+
+def _demand(holds: bool, sentence: str) -> None:
+    if not holds:
+        raise StepFailed(sentence)

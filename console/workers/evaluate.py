@@ -1,0 +1,62 @@
+"""From what is known to what it means: each machine's state and each subscription's checks, written to the cache."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Collection
+
+from cache.clock import Clock
+from cache.fleet import FleetCache
+from cache.journal import Journal
+from cache.model import Assessment, Machine, MachineState, Onboarding, Problem
+from console.clouds import Cloud
+from console.rules.onboarding import onboarding_of
+from console.rules.prerequisites import checks_of
+
+ABOARD = {MachineState.ONBOARDED, MachineState.HEALTHY, MachineState.UNHEALTHY}
+
+
+async def evaluate(
+    fleet: FleetCache, journal: Journal, clock: Clock, cloud: Cloud, subscription_ids: Collection[str] | None = None
+) -> None:
+    """Compute states and checks from the cache alone, as of the clock's time, and keep what differs."""
+    machines: dict[str, list[Machine]] = defaultdict(list)
+    for machine in await fleet.machines(subscription_ids):
+        machines[machine.subscription_id.lower()].append(machine)
+    assessments: dict[str, list[Assessment]] = defaultdict(list)
+    for assessment in await fleet.assessments(subscription_ids):
+        assessments[assessment.subscription_id.lower()].append(assessment)
+    problems: dict[str, list[Problem]] = defaultdict(list)
+    for problem in await fleet.problems():
+        problems[problem.subscription_id.lower()].append(problem)
+    previous = await fleet.onboardings(subscription_ids)
+    ticks = await journal.ticks()
+    wanted = None if subscription_ids is None else {one.lower() for one in subscription_ids}
+    first_in_tenant = not any(count for state, count in (await fleet.state_counts()).items() if state in ABOARD)
+    for row in await fleet.subscriptions():
+        subscription = row.subscription
+        key = subscription.id.lower()
+        if wanted is not None and key not in wanted:
+            continue
+        now = clock.now()
+        onboardings: dict[str, Onboarding] = {}
+        for machine in machines[key]:
+            known = previous.get(machine.id.lower())
+            onboardings[machine.id.lower()] = onboarding_of(machine, subscription, now=now, previous=known, first_in_tenant=first_in_tenant)
+        await fleet.put_onboardings(list(onboardings.values()))
+        await fleet.put_checks(
+            subscription.id,
+            checks_of(
+                subscription,
+                machines[key],
+                onboardings,
+                assessments[key],
+                problems[key],
+                [tick for tick in ticks if tick.subscription_id.lower() == key],
+                integration_supported=cloud.integration_supported,
+                azure_portal=cloud.azure_portal,
+                now=now,
+            ),
+        )
+        await asyncio.sleep(0)

@@ -1,0 +1,73 @@
+"""What every worker works with, and how a worker's failures are remembered."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from cache.activity import Activity
+from cache.clock import Clock
+from cache.fleet import FleetCache
+from cache.journal import Journal
+from cache.model import Problem, Source
+from console.clouds import Cloud
+from console.gateway.azure import Azure
+from console.gateway.errors import AzureProblem
+
+T = TypeVar("T")
+
+
+@dataclass(slots=True)
+class Work:
+    """Azure on one side, the cache on the other, and under what policy. ``only``: the subscriptions to look at (empty: all).
+    ``plan_minutes``: an older plan is not applied."""
+
+    azure: Azure
+    fleet: FleetCache
+    journal: Journal
+    clock: Clock
+    activity: Activity
+    cloud: Cloud
+    tenant_id: str
+    principal: str
+    read_only: bool = False
+    plan_minutes: float = 15
+    concurrency: int = 8
+    only: frozenset[str] = frozenset()
+    gate: asyncio.Semaphore = field(init=False)
+
+    def __post_init__(self) -> None:
+        """One gate for all calls at once."""
+        self.gate = asyncio.Semaphore(self.concurrency)
+
+    async def attempt(
+        self,
+        source: Source,
+        subscription_id: str,
+        read: Callable[[], Awaitable[T]],
+        keep: Callable[[T], Awaitable[None]],
+    ) -> bool:
+        """Read something and keep it. A failure is remembered as the subscription's problem and stops nobody else.
+
+        Returns whether it succeeded. Success clears the problem and marks the source fresh.
+        """
+        try:
+            async with self.gate:
+                value = await read()
+        except AzureProblem as problem:
+            await self.remember(problem, source, subscription_id)
+            return False
+        await keep(value)
+        await self.fleet.clear_problem(source, subscription_id)
+        await self.fleet.mark_fresh(source, subscription_id)
+        return True
+
+    async def remember(self, problem: AzureProblem, source: Source, subscription_id: str) -> None:
+        """Keep a failure as the subscription's problem, and in the log when it is new."""
+        known = {(one.source, one.subscription_id.lower()): one.message for one in await self.fleet.problems()}
+        if known.get((str(source), subscription_id.lower())) != problem.message:
+            where = f" ({subscription_id})" if subscription_id else ""
+            await self.fleet.add_log("error", f"{source}{where}: {problem.message}")
+        await self.fleet.put_problem(Problem(problem.code, problem.message, source, self.clock.now(), subscription_id))
