@@ -13,9 +13,11 @@ from typing import Any, TypeVar
 
 import aiosqlite
 
-from cache.errors import CacheDamaged, CacheError, damaged, from_os, from_sqlite, too_new
+from cache.errors import CacheBusy, CacheDamaged, CacheError, CacheTooNew, CacheUnwritable, DiskFull, damaged, from_os, from_sqlite, too_new
 from cache.files import on_network, private_file, private_folder, suspect
 from cache.schema import Schema
+
+__all__ = ["CacheBusy", "CacheDamaged", "CacheError", "CacheTooNew", "CacheUnwritable", "Database", "DiskFull", "Step"]
 
 T = TypeVar("T")
 Values = Sequence[object]
