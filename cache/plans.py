@@ -9,6 +9,7 @@ from collections import Counter
 from datetime import UTC, datetime
 from typing import Any
 
+from cache.failure import Failure
 from cache.model import Blocker, Fate, MachineFate, Plan, PlanAction, SettingChange, SubscriptionPlan
 from cache.text import clean, clean_lines
 from cache.values import stamp
@@ -16,7 +17,7 @@ from cache.values import stamp
 SCHEMA = 1
 
 
-class PlanUnreadable(Exception):
+class PlanUnreadable(Failure):
     """A document is no plan; the text names the field that is wrong."""
 
 
