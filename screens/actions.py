@@ -26,10 +26,12 @@ class Action:
 
 EVERYWHERE = "everywhere"
 TABLE = "table"
+PAGE = "page"
 
 SCOPES: dict[str, str] = {
     EVERYWHERE: "Everywhere",
     TABLE: "In tables",
+    PAGE: "On pages",
     "overview": "Overview",
     "subscriptions": "Subscriptions",
     "checklist": "Checklist",
@@ -69,6 +71,12 @@ ACTIONS: tuple[Action, ...] = (
     Action(TABLE, "mark", "space", "Mark", "Mark or unmark the row", True),
     Action(TABLE, "mark_all", "asterisk", "Mark all", "Mark every row that is shown, or unmark all"),
     Action(TABLE, "copy_id", "y", "Copy id", "Copy the id of the row (OSC 52)"),
+    Action(PAGE, "line(1)", "j,down", "Down", "Scroll down a line"),
+    Action(PAGE, "line(-1)", "k,up", "Up", "Scroll up a line"),
+    Action(PAGE, "turn(1)", "pagedown,space", "Page down", "Scroll down a page"),
+    Action(PAGE, "turn(-1)", "pageup", "Page up", "Scroll up a page"),
+    Action(PAGE, "edge(-1)", "g,home", "Top", "Scroll to the top"),
+    Action(PAGE, "edge(1)", "G,end", "End", "Scroll to the end"),
     Action(
         "subscriptions", "choose", "c", "Choose", "Choose the marked subscriptions, or this one; everything else then looks at these", True
     ),
@@ -80,11 +88,14 @@ ACTIONS: tuple[Action, ...] = (
     Action("enable", "plan_enable", "e", "Plan enable", "Compute what enabling would change for the chosen subscriptions", True, True),
     Action("enable", "plan_disable", "d", "Plan disable", "Compute what disabling would change; it takes Windows with it", True, True),
     Action("enable", "apply", "a", "Apply", "Confirm and apply the plan that is shown", True, True),
+    Action("machines", "attention", "o", "Not aboard", "Show only machines that are not aboard yet, or all", True),
+    Action("machine", "open_alert", "enter", "Open alert", "Open the alert of the machine that the cursor is on; Tab goes to the alerts"),
     Action("machine", "copy_health", "y", "Copy", "Copy the command that verifies the machine"),
     Action("machine", "copy_link", "l", "Link", "Copy the address of the machine in the Azure portal", True),
     Action("machine", "read_again", "r", "Refresh", "Read this machine's subscription again", True),
     Action("alerts", "only_endpoint", "e", "Endpoint only", "Show only Defender for Endpoint's alerts, or all", True),
     Action("alerts", "only_open", "o", "Open only", "Show only active alerts and those in progress, or all", True),
+    Action("alerts", "open_machine", "m", "Machine", "Show the page of the alert's machine"),
     Action("alerts", "progress", "i", "In progress", "Set the marked alerts, or this one, in progress", False, True),
     Action("alerts", "resolve", "v", "Resolve", "Resolve the marked alerts, or this one", True, True),
     Action("alerts", "dismiss", "d", "Dismiss", "Dismiss the marked alerts, or this one", False, True),
