@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import tempfile
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -60,15 +61,19 @@ def private_file(path: Path) -> None:
 
 def write_private(path: Path, content: bytes) -> None:
     """Replace ``path`` by ``content`` in one step that survives a power failure. Raises :class:`cache.errors.CacheError`."""
-    fresh = path.with_name(path.name + ".new")
     try:
-        handle = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        handle, fresh = tempfile.mkstemp(prefix=f"{path.name}.", dir=path.parent)  # a name of its own (and mode 0600) for each writer
         try:
-            os.write(handle, content)
-            os.fsync(handle)
-        finally:
-            os.close(handle)
-        fresh.replace(path)
+            try:
+                os.write(handle, content)
+                os.fsync(handle)
+            finally:
+                os.close(handle)
+            os.replace(fresh, path)
+        except BaseException:
+            with suppress(OSError):
+                os.unlink(fresh)
+            raise
     except OSError as error:
         raise from_os(error, path) from error
 

@@ -98,7 +98,7 @@ class FleetReading:
 
     async def subscription(self, subscription_id: str) -> Subscription | None:
         """One subscription."""
-        return await self._one(rows.subscription, f"{_SUBSCRIPTIONS} WHERE s.id = ?", (subscription_id,))
+        return await self._one(rows.subscription, f"{_SUBSCRIPTIONS} WHERE s.id = ?", (clean(subscription_id),))
 
     async def selection(self) -> frozenset[str]:
         """The ids of the subscriptions that the user has chosen."""
@@ -116,11 +116,11 @@ class FleetReading:
 
     async def machine(self, machine_id: str) -> Machine | None:
         """One machine."""
-        return await self._one(rows.machine, f"{_MACHINES} WHERE m.id = ?", (machine_id,))
+        return await self._one(rows.machine, f"{_MACHINES} WHERE m.id = ?", (clean(machine_id),))
 
     async def onboarding(self, machine_id: str) -> Onboarding | None:
         """The state of one machine, ``None`` until it has been worked out."""
-        return await self._one(rows.onboarding, f"{_ONBOARDINGS} WHERE o.machine_id = ?", (machine_id,))
+        return await self._one(rows.onboarding, f"{_ONBOARDINGS} WHERE o.machine_id = ?", (clean(machine_id),))
 
     async def onboardings(self, subscription_ids: Ids | None = None) -> dict[str, Onboarding]:
         """The states that have been worked out, by machine id in lower case."""
@@ -129,7 +129,7 @@ class FleetReading:
 
     async def events(self, machine_id: str) -> list[MachineEvent]:
         """The changes of one machine's state, newest last."""
-        return await self._many(rows.event, f"{_EVENTS} WHERE machine_id = ? ORDER BY sequence", (machine_id,))
+        return await self._many(rows.event, f"{_EVENTS} WHERE machine_id = ? ORDER BY sequence", (clean(machine_id),))
 
     async def recent_events(self, limit: int) -> list[MachineEvent]:
         """The last ``limit`` changes of any machine's state, newest last."""
@@ -162,11 +162,11 @@ class FleetReading:
 
     async def alert(self, alert_id: str) -> Alert | None:
         """One alert."""
-        return await self._one(rows.alert, f"{_ALERTS} WHERE a.id = ?", (alert_id,))
+        return await self._one(rows.alert, f"{_ALERTS} WHERE a.id = ?", (clean(alert_id),))
 
     async def alerts_of_machine(self, machine_id: str) -> list[Alert]:
         """The alerts about one machine, newest first."""
-        return await self._many(rows.alert, f"{_ALERTS} WHERE a.machine_id = ?{_NEWEST_ALERT_FIRST}", (machine_id,))
+        return await self._many(rows.alert, f"{_ALERTS} WHERE a.machine_id = ?{_NEWEST_ALERT_FIRST}", (clean(machine_id),))
 
     async def alert_counts(self, subscription_ids: Ids | None = None) -> dict[str, int]:
         """How many alerts are Active or InProgress, by severity; severities without are left out."""
@@ -216,4 +216,4 @@ def _within(column: str, subscription_ids: Ids | None) -> tuple[str, Values]:
     """A WHERE clause, and its value, that narrows to ``subscription_ids``."""
     if subscription_ids is None:
         return "", ()
-    return f" WHERE {column} IN (SELECT value FROM json_each(?))", (to_json(sorted(subscription_ids)),)
+    return f" WHERE {column} IN (SELECT value FROM json_each(?))", (to_json(sorted(clean(one) for one in subscription_ids)),)

@@ -124,7 +124,12 @@ def permissions_row(permissions: Sequence[Permission] | None) -> str | None:
     """Permissions as JSON."""
     if permissions is None:
         return None
-    return to_json([{"actions": list(one.actions), "not_actions": list(one.not_actions)} for one in permissions])
+    return to_json(
+        [
+            {"actions": [clean(each) for each in one.actions], "not_actions": [clean(each) for each in one.not_actions]}
+            for one in permissions
+        ]
+    )
 
 
 def subscription_row(one: Subscription, now: datetime) -> Row:

@@ -1,0 +1,594 @@
+"""The fleet in the cache: what is put is what is read, only changes are written and told, history is kept, and text is clean."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from dataclasses import fields, is_dataclass, replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cache_samples import (
+    DEFENDER,
+    HOSTILE,
+    HOSTILE_CLEANED,
+    MONITOR,
+    NOW,
+    OTHER,
+    SUB,
+    alert,
+    machine,
+    machine_id,
+    onboarding,
+    subscription,
+)
+
+from cache.clock import ManualClock
+from cache.fleet import FleetCache
+from cache.model import (
+    Assessment,
+    Check,
+    CheckStatus,
+    Diagnosis,
+    Extension,
+    Freshness,
+    LogEntry,
+    MachineEvent,
+    MachineState,
+    Permission,
+    Problem,
+    Source,
+)
+
+
+class Ear:
+    """Remembers what a cache told since it was last asked."""
+
+    def __init__(self, fleet: FleetCache) -> None:
+        self._heard: list[frozenset[str]] = []
+        self.stop = fleet.subscribe(self._heard.append)
+
+    def heard(self) -> list[set[str]]:
+        heard = [set(one) for one in self._heard]
+        self._heard.clear()
+        return heard
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    return ManualClock(NOW)
+
+
+@pytest.fixture
+async def fleet(tmp_path: Path, clock: ManualClock) -> AsyncIterator[FleetCache]:
+    async with await FleetCache.open(tmp_path, clock) as opened:
+        yield opened
+
+
+@pytest.fixture
+def ear(fleet: FleetCache) -> Ear:
+    return Ear(fleet)
+
+
+def check(check_id: str, **more: Any) -> Check:
+    return Check(**{"subscription_id": SUB, "id": check_id, "title": "Rights", "status": CheckStatus.PASS, "evidence": "Owner", **more})
+
+
+# What is put is what is read
+
+
+async def test_a_listed_subscription_is_read_back(fleet: FleetCache) -> None:
+    await fleet.put_subscriptions([subscription()], complete=True)
+    assert await fleet.subscription(SUB.upper()) == replace(subscription(), as_of=NOW)
+    assert await fleet.subscription(OTHER) is None
+
+
+async def test_a_machine_is_read_back_with_its_extensions(fleet: FleetCache) -> None:
+    await fleet.put_machines(SUB, [machine("web-1")], "s")
+    expected = replace(machine("web-1"), as_of=NOW)
+    assert await fleet.machines() == [expected]
+    assert await fleet.machine(machine_id("WEB-1").upper()) == expected
+    assert await fleet.machine("/nowhere") is None
+
+
+async def test_an_alert_is_read_back(fleet: FleetCache) -> None:
+    await fleet.put_alerts(SUB, [alert("a"), alert("b", machine_id=None, generated=None)], "s")
+    assert await fleet.alert(alert("a").id.upper()) == replace(alert("a"), as_of=NOW)
+    assert await fleet.alert(alert("b").id) == replace(alert("b", machine_id=None, generated=None), as_of=NOW)
+    assert [one.name for one in await fleet.alerts_of_machine(machine_id("WEB-1"))] == ["a"]
+
+
+async def test_an_onboarding_state_is_read_back(fleet: FleetCache) -> None:
+    await fleet.put_machines(SUB, [machine("web-1"), machine("web-2")], "s")
+    await fleet.put_onboardings([onboarding("web-1"), onboarding("web-2", diagnosis=None, evidence=(), since=None)])
+    assert await fleet.onboarding(machine_id("web-1")) == onboarding("web-1")
+    assert await fleet.onboardings([SUB]) == {
+        machine_id(name).lower(): one
+        for name, one in (("web-1", onboarding("web-1")), ("web-2", onboarding("web-2", diagnosis=None, evidence=(), since=None)))
+    }
+    assert await fleet.onboardings([OTHER]) == {}
+
+
+async def test_checks_and_assessments_are_read_back_and_replaced(fleet: FleetCache) -> None:
+    checks = [
+        check("z", remedy="Do\nthis", who="Owner", command="az x", link="https://x", reference="doc", machine_ids=("/a", "/b"), as_of=NOW),
+        check("a", ticked_by="ann", ticked_at=NOW),
+    ]
+    await fleet.put_checks(SUB, checks)
+    assert await fleet.checks([SUB.upper()]) == checks
+    await fleet.put_checks(SUB, checks[1:])
+    assert await fleet.checks() == checks[1:]
+    assessments = [Assessment("/m/1", SUB, "k1", "Healthy"), Assessment("/m/1", SUB, "k2", "Unhealthy", "OffByPolicy", "why\nso")]
+    await fleet.put_assessments(SUB, assessments)
+    assert await fleet.assessments([SUB]) == assessments
+    await fleet.put_assessments(SUB, assessments[:1])
+    assert await fleet.assessments() == assessments[:1]
+    await fleet.put_assessments(OTHER, [])
+    assert await fleet.assessments() == assessments[:1]
+
+
+async def test_selection_values_and_log_are_remembered(fleet: FleetCache, clock: ManualClock) -> None:
+    await fleet.select([SUB, OTHER])
+    await fleet.select([SUB])
+    assert await fleet.selection() == {SUB}
+    assert await fleet.remembered("sort") is None
+    await fleet.remember("sort", "name")
+    await fleet.remember("sort", "state")
+    assert await fleet.remembered("sort") == "state"
+    await fleet.add_log("info", "first")
+    clock.advance(minutes=1)
+    await fleet.add_log("error", "second\nline")
+    assert await fleet.log() == [LogEntry(NOW + timedelta(minutes=1), "error", "second\nline"), LogEntry(NOW, "info", "first")]
+    assert len(await fleet.log(limit=1)) == 1
+
+
+async def test_the_log_keeps_the_last_two_thousand_lines(fleet: FleetCache) -> None:
+    for number in range(2010):
+        await fleet.add_log("info", str(number))
+    kept = await fleet.log(limit=5000)
+    assert (len(kept), kept[0].message, kept[-1].message) == (2000, "2009", "10")
+
+
+# Listing again
+
+
+async def test_listing_subscriptions_again_keeps_what_other_sources_told(fleet: FleetCache) -> None:
+    await fleet.put_subscriptions([subscription()], complete=True)
+    permissions = (Permission(("*",), ("Microsoft.Security/*",)),)
+    await fleet.put_rights(SUB, permissions, True, False, None, True)
+    await fleet.put_provider(SUB, "Registered")
+    await fleet.put_settings(SUB, "on", "enabled", "not-set", NOW)
+    await fleet.put_servers_plan(SUB, "P2")
+    await fleet.put_subscriptions([subscription(name="renamed")], complete=True)
+    found = await fleet.subscription(SUB)
+    assert found is not None
+    assert (found.name, found.permissions, found.can_enable, found.can_triage, found.can_see_machines, found.can_set_plan) == (
+        "renamed",
+        permissions,
+        True,
+        False,
+        None,
+        True,
+    )
+    assert (found.provider, found.integration, found.linux, found.unified, found.servers_plan) == (
+        "Registered",
+        "on",
+        "enabled",
+        "not-set",
+        "P2",
+    )
+    assert found.enabled_at == NOW
+
+
+async def test_a_subscription_that_is_no_longer_listed_goes_with_all_that_is_its_own(fleet: FleetCache, ear: Ear) -> None:
+    await fleet.put_subscriptions([subscription(), subscription(OTHER)], complete=True)
+    for one in (SUB, OTHER):
+        await fleet.put_machines(one, [machine("web-1", one)], "s")
+        await fleet.put_onboardings([onboarding("web-1", machine_id=machine_id("web-1", one))])
+        await fleet.put_alerts(one, [alert("a", one)], "s")
+        await fleet.put_checks(one, [check("a", subscription_id=one)])
+        await fleet.put_assessments(one, [Assessment(machine_id("web-1", one), one, "k", "Healthy")])
+        await fleet.put_problem(Problem("forbidden", "No.", "machines", NOW, one))
+        await fleet.mark_fresh("machines", one)
+    await fleet.mark_fresh("subscriptions")
+    await fleet.select([SUB, OTHER])
+    ear.heard()
+    await fleet.put_subscriptions([subscription(SUB.upper())], complete=True)
+    everything = {
+        "subscriptions",
+        "machines",
+        "onboarding",
+        "events",
+        "alerts",
+        "checks",
+        "assessments",
+        "problems",
+        "freshness",
+        "selection",
+    }
+    assert ear.heard() == [everything]
+    assert [one.subscription.id for one in await fleet.subscriptions()] == [SUB]
+    for found in (fleet.machines, fleet.alerts, fleet.checks, fleet.assessments, fleet.problems):
+        assert {one.subscription_id for one in await found()} == {SUB}
+    assert {one.subscription_id for one in await fleet.freshness()} == {SUB, ""}
+    assert await fleet.selection() == {SUB}
+    assert await fleet.onboarding(machine_id("web-1", OTHER)) is None
+    assert await fleet.events(machine_id("web-1", OTHER)) == []
+
+
+async def test_an_incomplete_listing_removes_nothing(fleet: FleetCache) -> None:
+    await fleet.put_subscriptions([subscription(), subscription(OTHER)], complete=True)
+    await fleet.put_subscriptions([subscription()], complete=False)
+    assert len(await fleet.subscriptions()) == 2
+
+
+async def test_machines_that_a_finished_listing_did_not_show_are_gone(fleet: FleetCache, ear: Ear) -> None:
+    await fleet.put_machines(SUB, [machine("a"), machine("b")], "one")
+    await fleet.put_machines(OTHER, [machine("c", OTHER)], "one")
+    await fleet.put_onboardings([onboarding("a"), onboarding("b")])
+    await fleet.put_machines(SUB, [machine("b", id=machine_id("B"))], "two")
+    await fleet.put_machines(SUB, [machine("d")], "two")
+    assert len(await fleet.machines()) == 4
+    ear.heard()
+    await fleet.finish_machines(SUB, "two")
+    assert ear.heard() == [{"events", "onboarding", "machines"}]
+    assert [one.name for one in await fleet.machines()] == ["b", "c", "d"]
+    assert await fleet.onboarding(machine_id("b")) is not None
+    await fleet.finish_machines(SUB, "three")
+    assert [one.name for one in await fleet.machines()] == ["c"]
+
+
+async def test_pages_of_an_abandoned_listing_do_not_count(fleet: FleetCache) -> None:
+    await fleet.put_machines(SUB, [machine("a"), machine("b")], "one")
+    await fleet.put_machines(SUB, [machine("b")], "two")
+    await fleet.finish_machines(SUB, "two")
+    assert [one.name for one in await fleet.machines()] == ["b"]
+
+
+async def test_a_listing_without_extensions_keeps_those_that_are_known(fleet: FleetCache) -> None:
+    bare = machine("a", extensions=(), extensions_known=False)
+    await fleet.put_machines(SUB, [bare], "one")
+    assert [one.extensions_known for one in await fleet.machines()] == [False]
+    await fleet.put_extensions(machine_id("A"), [DEFENDER])
+    assert [(one.extensions, one.extensions_known) for one in await fleet.machines()] == [((DEFENDER,), True)]
+    await fleet.put_machines(SUB, [replace(bare, power="deallocated")], "two")
+    assert [(one.extensions, one.extensions_known, one.power) for one in await fleet.machines()] == [((DEFENDER,), True, "deallocated")]
+    await fleet.put_machines(SUB, [machine("a", extensions=())], "three")
+    assert [(one.extensions, one.extensions_known) for one in await fleet.machines()] == [((), True)]
+    assert (await fleet.machine_rows())[0].extension is None
+
+
+async def test_alerts_that_a_finished_listing_did_not_show_are_gone(fleet: FleetCache) -> None:
+    await fleet.put_alerts(SUB, [alert("a"), alert("b")], "one")
+    await fleet.put_alerts(SUB, [alert("b")], "two")
+    await fleet.finish_alerts(SUB, "two")
+    assert [one.name for one in await fleet.alerts()] == ["b"]
+
+
+async def test_the_earliest_time_of_enabling_is_kept_until_it_is_switched_off(fleet: FleetCache) -> None:
+    await fleet.put_subscriptions([subscription()], complete=True)
+
+    async def after(*values: Any) -> Any:
+        await fleet.put_settings(SUB, *values)
+        found = await fleet.subscription(SUB)
+        assert found is not None
+        return found.enabled_at
+
+    earlier = NOW - timedelta(days=1)
+    assert await after("on", "enabled", "on") is None
+    assert await after("on", "enabled", "on", NOW) == NOW
+    assert await after("on", "enabled", "on", earlier) == earlier
+    assert await after("on", "enabled", "on", NOW) == earlier
+    assert await after(None, None, None) == earlier
+    assert await after("on", "not-set", "on") == earlier
+    assert await after("off", "enabled", "on", NOW) is None
+    assert await after("on", "enabled", "on", NOW) == NOW
+    assert await after("on", "excluded", "on") is None
+
+
+# History
+
+
+async def test_each_change_of_state_is_an_event_and_a_new_reason_is_not(fleet: FleetCache, clock: ManualClock, ear: Ear) -> None:
+    await fleet.put_machines(SUB, [machine("a"), machine("b")], "s")
+    await fleet.put_onboardings([onboarding("a"), onboarding("b")])
+    clock.advance(minutes=5)
+    ear.heard()
+    await fleet.put_onboardings([onboarding("a", reason="still waiting"), onboarding("b")])
+    assert ear.heard() == [{"onboarding"}]
+    clock.advance(minutes=5)
+    await fleet.put_onboardings([onboarding("a", MachineState.ONBOARDED, "done"), onboarding("b")])
+    assert ear.heard() == [{"onboarding", "events"}]
+    ten = NOW + timedelta(minutes=10)
+    assert await fleet.events(machine_id("A")) == [
+        MachineEvent(machine_id("a"), NOW, "", "pending", "waiting"),
+        MachineEvent(machine_id("a"), ten, "pending", "onboarded", "done"),
+    ]
+    assert [one.after for one in await fleet.recent_events(2)] == ["pending", "onboarded"]
+    assert (await fleet.recent_events(1))[0].machine_id == machine_id("a")
+
+
+async def test_a_state_of_a_machine_that_is_not_known_is_left_out(fleet: FleetCache, ear: Ear) -> None:
+    await fleet.put_onboardings([onboarding("ghost")])
+    assert await fleet.onboardings() == {}
+    assert await fleet.recent_events(5) == []
+    assert ear.heard() == []
+
+
+# Lists and counts
+
+
+async def test_a_machine_that_nobody_has_judged_is_unknown_and_says_so(fleet: FleetCache) -> None:
+    await fleet.put_subscriptions([subscription()], complete=True)
+    await fleet.put_machines(SUB, [machine("a"), machine("B"), machine("c", extensions=(MONITOR,))], "s")
+    await fleet.put_onboardings([onboarding("a", MachineState.FAILED)])
+    first, second, third = await fleet.machine_rows([SUB.upper()])
+    assert (first.state, first.reason, first.extension, first.subscription_name) == (MachineState.FAILED, "waiting", DEFENDER, "Production")
+    assert first.diagnosis == onboarding("a").diagnosis
+    assert (second.name, second.state, second.reason, second.since) == ("B", MachineState.UNKNOWN, "not evaluated yet", None)
+    assert third.extension is None
+    assert await fleet.state_counts() == {"failed": 1, "unknown": 2}
+    assert await fleet.state_counts([OTHER]) == {}
+    assert await fleet.machine_rows([]) == []
+
+
+async def test_subscriptions_are_sorted_by_name_with_states_alerts_problems_and_choice(fleet: FleetCache) -> None:
+    await fleet.put_subscriptions([subscription(SUB, "beta"), subscription(OTHER, "Alpha")], complete=True)
+    await fleet.put_machines(SUB.upper(), [machine("a"), machine("b")], "s")
+    await fleet.put_onboardings([onboarding("a")])
+    await fleet.put_alerts(SUB, [alert("a"), alert("b", status="Resolved"), alert("c", status="InProgress")], "s")
+    problem = Problem("forbidden", "No.", "machines", NOW, SUB.upper())
+    await fleet.put_problem(problem)
+    await fleet.select([SUB.upper()])
+    alpha, beta = await fleet.subscriptions()
+    assert (alpha.subscription.name, alpha.machines, alpha.alerts, alpha.problems, alpha.selected) == ("Alpha", 0, 0, (), False)
+    assert (beta.subscription.name, beta.states, beta.alerts, beta.problems, beta.selected) == (
+        "beta",
+        {"pending": 1, "unknown": 1},
+        2,
+        (problem,),
+        True,
+    )
+
+
+async def test_alerts_come_newest_first_and_only_open_ones_count(fleet: FleetCache) -> None:
+    old, new = NOW - timedelta(days=3), NOW - timedelta(minutes=1)
+    await fleet.put_alerts(
+        SUB,
+        [
+            alert("old", generated=old, severity="High"),
+            alert("new", generated=new, severity="High", status="InProgress"),
+            alert("closed", generated=NOW - timedelta(days=2), status="Dismissed"),
+            alert("odd", generated=None, severity="Apocalyptic", status="Active"),
+        ],
+        "s",
+    )
+    assert [one.name for one in await fleet.alerts([SUB])] == ["new", "closed", "old", "odd"]
+    assert await fleet.alert_counts() == {"High": 2, "Apocalyptic": 1}
+    await fleet.set_alert_status(alert("new").id, "Resolved")
+    assert await fleet.alert_counts([SUB]) == {"High": 1, "Apocalyptic": 1}
+    assert await fleet.alert_counts([OTHER]) == {}
+
+
+async def test_freshness_tells_when_each_source_was_last_read(fleet: FleetCache, clock: ManualClock) -> None:
+    await fleet.mark_fresh(Source.MACHINES, SUB)
+    clock.advance(hours=1)
+    await fleet.mark_fresh(Source.MACHINES, OTHER)
+    await fleet.mark_fresh(Source.SUBSCRIPTIONS)
+    later = NOW + timedelta(hours=1)
+    assert await fleet.freshness([SUB]) == [Freshness("machines", SUB, NOW)]
+    assert await fleet.freshness() == [
+        Freshness("machines", SUB, NOW),
+        Freshness("machines", OTHER, later),
+        Freshness("subscriptions", "", later),
+    ]
+    assert await fleet.oldest("machines", [SUB, OTHER]) == NOW
+    assert await fleet.oldest("machines", [OTHER.upper()]) == later
+    assert await fleet.oldest("alerts", [SUB]) is None
+    assert await fleet.oldest("subscriptions") == later
+
+
+async def test_an_unchanged_machine_is_as_fresh_as_the_last_complete_listing(fleet: FleetCache, clock: ManualClock, ear: Ear) -> None:
+    await fleet.put_machines(SUB, [machine("a")], "one")
+    await fleet.put_alerts(SUB, [alert("a")], "one")
+    ear.heard()
+    clock.advance(hours=1)
+    await fleet.put_machines(SUB, [machine("a")], "two")
+    await fleet.put_alerts(SUB, [alert("a")], "two")
+    assert ear.heard() == []
+    assert [one.as_of for one in (*await fleet.machines(), *await fleet.alerts())] == [NOW, NOW]
+    await fleet.mark_fresh("machines", SUB)
+    await fleet.mark_fresh("alerts", SUB)
+    assert [one.as_of for one in (*await fleet.machine_rows(), *await fleet.alerts())] == [clock.now(), clock.now()]
+
+
+async def test_a_subscription_is_as_fresh_as_the_stalest_of_listing_settings_and_plan(fleet: FleetCache, clock: ManualClock) -> None:
+    await fleet.put_subscriptions([subscription()], complete=True)
+    await fleet.mark_fresh("settings", SUB)
+    clock.advance(hours=1)
+    await fleet.mark_fresh("subscriptions")
+    await fleet.mark_fresh("plan", SUB)
+    assert [one.subscription.as_of for one in await fleet.subscriptions()] == [NOW]
+    await fleet.mark_fresh("settings", SUB)
+    assert [one.subscription.as_of for one in await fleet.subscriptions()] == [clock.now()]
+
+
+async def test_there_is_one_problem_for_each_source_and_subscription(fleet: FleetCache) -> None:
+    await fleet.put_problem(Problem("throttled", "Slow down.", "machines", NOW, SUB))
+    last = Problem("forbidden", "You may not.", "machines", NOW, SUB)
+    tenant = Problem("sign-in", "Sign in.", "subscriptions", NOW)
+    await fleet.put_problem(last)
+    await fleet.put_problem(tenant)
+    assert await fleet.problems() == [tenant, last]
+    assert await fleet.problems([SUB]) == [last]
+    await fleet.clear_problem("machines", SUB.upper())
+    assert await fleet.problems() == [tenant]
+    await fleet.clear_problem("subscriptions")
+    assert await fleet.problems() == []
+
+
+# Subscribers
+
+
+async def test_subscribers_are_told_exactly_the_tables_that_changed_once_a_write(fleet: FleetCache, ear: Ear) -> None:
+    problem = Problem("forbidden", "No.", "machines", NOW, SUB)
+    writes: list[tuple[set[str], Any]] = [
+        ({"subscriptions"}, lambda: fleet.put_subscriptions([subscription()], complete=True)),
+        ({"subscriptions"}, lambda: fleet.put_rights(SUB, (Permission(("*",)),), True, True, True, True)),
+        ({"subscriptions"}, lambda: fleet.put_provider(SUB, "Registered")),
+        ({"subscriptions"}, lambda: fleet.put_settings(SUB, "on", "enabled", "on", NOW)),
+        ({"subscriptions"}, lambda: fleet.put_servers_plan(SUB, "P1")),
+        ({"machines"}, lambda: fleet.put_machines(SUB, [machine("a"), machine("b")], "s")),
+        ({"machines"}, lambda: fleet.put_extensions(machine_id("a"), [DEFENDER])),
+        ({"onboarding", "events"}, lambda: fleet.put_onboardings([onboarding("a"), onboarding("b")])),
+        ({"alerts"}, lambda: fleet.put_alerts(SUB, [alert("a")], "s")),
+        ({"alerts"}, lambda: fleet.set_alert_status(alert("a").id, "Dismissed")),
+        ({"assessments"}, lambda: fleet.put_assessments(SUB, [Assessment("/m", SUB, "k", "Healthy")])),
+        ({"checks"}, lambda: fleet.put_checks(SUB, [check("a")])),
+        ({"problems"}, lambda: fleet.put_problem(problem)),
+        ({"selection"}, lambda: fleet.select([SUB])),
+    ]
+    for tables, write in writes:
+        await write()
+        assert ear.heard() == [tables]
+        if tables != {"machines"} and write is not writes[8][1]:
+            await write()
+            assert ear.heard() == [], tables
+    await fleet.mark_fresh("machines", SUB)
+    await fleet.clear_problem("machines", SUB)
+    await fleet.add_log("info", "x")
+    assert ear.heard() == [{"freshness"}, {"problems"}, {"log"}]
+    await fleet.clear_problem("machines", SUB)
+    await fleet.remember("key", "value")
+    await fleet.finish_machines(SUB, "s")
+    await fleet.put_checks(SUB, [check("a", as_of=NOW)])
+    assert ear.heard() == []
+    assert (await fleet.checks())[0].as_of == NOW
+    ear.stop()
+    ear.stop()
+    await fleet.add_log("info", "x")
+    assert ear.heard() == []
+
+
+async def test_a_second_console_on_the_same_file_learns_of_changes(fleet: FleetCache, tmp_path: Path, clock: ManualClock, ear: Ear) -> None:
+    async with await FleetCache.open(tmp_path, clock) as other:
+        await fleet.poll_foreign_changes()
+        ear.heard()
+        await fleet.add_log("info", "mine")
+        assert ear.heard() == [{"log"}]
+        assert not await fleet.poll_foreign_changes()
+        await other.put_subscriptions([subscription()], complete=True)
+        assert ear.heard() == []
+        assert await fleet.poll_foreign_changes()
+        assert len(ear.heard()) == 1
+        assert not await fleet.poll_foreign_changes()
+        assert ear.heard() == []
+        assert len(await fleet.subscriptions()) == 1
+
+
+async def test_reading_and_writing_at_once_shows_whole_writes_only(fleet: FleetCache) -> None:
+    sizes: set[int] = set()
+
+    async def read() -> None:
+        for _ in range(20):
+            sizes.add(len(await fleet.machines()))
+
+    async def write() -> None:
+        for page in range(10):
+            await fleet.put_machines(SUB, [machine(f"vm-{page}-{number}") for number in range(100)], "s")
+
+    await asyncio.gather(read(), write(), read())
+    assert {size % 100 for size in sizes} == {0}
+    assert len(await fleet.machines()) == 1000
+
+
+# Text
+
+
+def _texts(value: object) -> list[str]:
+    """Every text anywhere in a record."""
+    if isinstance(value, str):
+        return [str(value)]
+    if is_dataclass(value):
+        return [text for one in fields(value) for text in _texts(getattr(value, one.name))]
+    if isinstance(value, dict):
+        return [text for pair in value.items() for one in pair for text in _texts(one)]
+    if isinstance(value, tuple | list):
+        return [text for one in value for text in _texts(one)]
+    return []
+
+
+async def test_hostile_text_comes_out_clean_wherever_it_went_in(fleet: FleetCache) -> None:
+    h = HOSTILE
+    extension = Extension(h, "Microsoft.Azure.AzureDefenderForServers", "MDE.Linux" + h, h, h, h, h)
+    await fleet.put_subscriptions([subscription(name=h, state=h, tenant_id=h, tags={h: h})], complete=True)
+    await fleet.put_rights(SUB, (Permission((h,), (h,)),), True, True, True, True)
+    await fleet.put_provider(SUB, h)
+    await fleet.put_settings(SUB, h, h, h)
+    await fleet.put_servers_plan(SUB, h)
+    odd = {"name": h, "kind": h, "resource_group": h, "location": h, "os_type": h, "os_name": h, "os_version": h, "image": h, "power": h}
+    await fleet.put_machines(
+        SUB, [replace(machine("a"), **odd, provisioning_state=h, agent_version=h, tags={h: h}, extensions=(extension,))], "s"
+    )
+    diagnosis = Diagnosis(h, h, h, h, h)
+    await fleet.put_onboardings([onboarding("a", reason=h, explanation=h, evidence=(h,), diagnosis=diagnosis)])
+    texts = {"resource_group": h, "location": h, "title": h, "severity": h, "status": h, "product": h, "alert_type": h, "machine_id": h}
+    more = {"compromised_entity": h, "description": h, "remediation": (h,), "azure_link": h, "defender_link": h}
+    await fleet.put_alerts(SUB, [replace(alert("x"), name=h, **texts, **more, entities=((h, h),), facts=((h, h),))], "s")
+    await fleet.put_assessments(SUB, [Assessment(h, SUB, h, h, h, h)])
+    words = dict.fromkeys(("title", "evidence", "remedy", "who", "command", "link", "reference", "ticked_by"), h)
+    await fleet.put_checks(SUB, [check("c", **words, machine_ids=(h,))])
+    await fleet.put_problem(Problem(h, h, "machines", NOW, SUB))
+    await fleet.add_log(h, h)
+    await fleet.remember("k", h)
+    found = [
+        *await fleet.subscriptions(),
+        *await fleet.machines(),
+        *await fleet.machine_rows(),
+        *(await fleet.onboardings()).values(),
+        *await fleet.recent_events(9),
+        *await fleet.alerts(),
+        *await fleet.assessments(),
+        *await fleet.checks(),
+        *await fleet.problems(),
+        *await fleet.log(),
+        await fleet.remembered("k"),
+    ]
+    texts_found = [text for one in found for text in _texts(one)]
+    assert sum(HOSTILE_CLEANED in text for text in texts_found) > 70
+    for text in texts_found:
+        assert not set(text) & set("\x1b\x00\x07\x7f\x9b\u202e\u2066\u200b\ud800"), text
+
+
+async def test_hostile_text_that_someone_else_wrote_into_the_file_comes_out_clean(fleet: FleetCache) -> None:
+    await fleet.put_machines(SUB, [machine("a")], "s")
+    await fleet._database._writer.execute("UPDATE machines SET name = ?, tags = ?", ("\x1b[2Jx", '{"\\u001b[31mk": "\\u202ev"}'))
+    found = (await fleet.machines())[0]
+    assert (found.name, found.tags) == ("x", {"k": "v"})
+
+
+# Speed
+
+
+async def test_ten_thousand_machines_are_written_and_read_at_once(fleet: FleetCache) -> None:
+    machines = [machine(f"vm-{number}") for number in range(10_000)]
+    began = time.perf_counter()
+    await fleet.put_machines(SUB, machines, "s")
+    written = time.perf_counter() - began
+    await fleet.put_onboardings([onboarding(one.name) for one in machines])
+    began = time.perf_counter()
+    assert len(await fleet.machine_rows()) == 10_000
+    read = time.perf_counter() - began
+    assert written < 1.5
+    assert read < 1.5
+
+
+async def test_asking_for_an_id_that_cannot_exist_finds_nothing(fleet: FleetCache) -> None:
+    assert await fleet.subscription(HOSTILE) is None
+    assert await fleet.machine(HOSTILE) is None
+    assert await fleet.alert(HOSTILE) is None
+    assert await fleet.events(HOSTILE) == []
+    assert await fleet.machine_rows([HOSTILE, "\udcff"]) == []
