@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from uuid import uuid4
 
 from cache.model import Machine, Permission, Problem, Source, Subscription
-from console.gateway.errors import AzureProblem, Forbidden, NotRegistered, SignInRequired
+from console.gateway.errors import AzureProblem, Forbidden, NotFound, NotRegistered, SignInRequired
 from console.rules.extensions import defender_extension, extension_state
 from console.rules.rights import rights_of
 from console.rules.settings import read_settings
@@ -49,6 +49,9 @@ async def sync(work: Work, subscription_ids: Collection[str] = (), sources: froz
         known = [row.subscription for row in await work.fleet.subscriptions()]
         chosen = _chosen(known, subscription_ids or work.only)
         ids = [one.id for one in chosen]
+        await _unknown(work, known)
+        if not chosen:
+            return SyncReport(0, tuple(await work.fleet.problems()), nothing=True)
         if sources - MOVING - {Source.SUBSCRIPTIONS}:
             work.activity.begin("sync", "reading settings and rights", total=len(chosen))
             await _each(work, chosen, sources)
@@ -65,6 +68,21 @@ async def sync(work: Work, subscription_ids: Collection[str] = (), sources: froz
         return SyncReport(len(chosen), left)
     finally:
         work.activity.end("sync")
+
+
+async def _unknown(work: Work, known: list[Subscription]) -> None:
+    """Say what was asked for and cannot be seen, and that nothing at all can be seen."""
+    seen = {one.id.lower() for one in known}
+    missing = sorted(work.only - seen)
+    if missing:
+        sentence = (
+            f"Subscription {missing[0]} is not among those that {work.principal} can see in this tenant. Check the id and the tenant."
+        )
+    elif not seen:
+        sentence = f"{work.principal} can see no subscription in tenant {work.tenant_id}. Ask for Reader on one, or choose another tenant."
+    else:
+        return
+    await work.remember(NotFound(sentence), Source.SUBSCRIPTIONS, "")
 
 
 def _chosen(known: Iterable[Subscription], ids: Collection[str]) -> list[Subscription]:
@@ -126,15 +144,9 @@ async def read_subscription(work: Work, subscription_id: str, sources: frozenset
         raw = settings if settings or can_read else None
         before = await work.fleet.subscription(subscription_id)
         integration, linux, unified = read_settings(settings, readable=can_read)
-        turned_on = (
-            before is not None
-            and integration == "on"
-            and linux != "excluded"
-            and (before.integration == "off" or (before.integration == "on" and before.linux == "excluded"))
-        )
-        await work.fleet.put_settings(
-            subscription_id, integration, linux, unified, enabled_at=work.clock.now() if turned_on and before.enabled_at is None else None
-        )
+        turned_on = before is not None and before.enabled_at is None and _was_off(before) and integration == "on" and linux != "excluded"
+        enabled_at = work.clock.now() if turned_on else None
+        await work.fleet.put_settings(subscription_id, integration, linux, unified, enabled_at=enabled_at)
 
     async def keep_plan(plan: str) -> None:
         await work.fleet.put_servers_plan(subscription_id, plan)
@@ -158,6 +170,11 @@ async def read_subscription(work: Work, subscription_id: str, sources: frozenset
     if Source.ALERTS in sources:
         await read_alerts(work, subscription_id)
     return raw
+
+
+def _was_off(before: Subscription) -> bool:
+    """Whether Linux is known to have been off: then the moment at which it is first seen on is worth remembering."""
+    return before.integration == "off" or (before.integration == "on" and before.linux == "excluded")
 
 
 async def read_alerts(work: Work, subscription_id: str) -> None:
