@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 
@@ -197,7 +198,7 @@ class FleetWriting:
 
     async def put_assessments(self, subscription_id: str, assessments: Sequence[Assessment]) -> None:
         """Write all assessments of a subscription, replacing those before."""
-        put = [rows.assessment_row(one, subscription_id) for one in assessments]
+        put = await asyncio.to_thread(lambda: [rows.assessment_row(one, subscription_id) for one in assessments])
         keep = to_json([f"{row[0]} {row[2]}" for row in put])
         gone = """DELETE FROM assessments WHERE subscription_id = ?1
             AND (machine_id || ' ' || key) COLLATE NOCASE NOT IN (SELECT value FROM json_each(?2))"""
@@ -206,10 +207,10 @@ class FleetWriting:
     async def put_onboardings(self, onboardings: Sequence[Onboarding]) -> None:
         """Write the states of machines that are known; what is told of others is left out. A changed state adds an event at this time."""
         at = stamp(self._clock.now())
-        put = [rows.onboarding_row(one) for one in onboardings]
+        put = await asyncio.to_thread(lambda: [rows.onboarding_row(one) for one in onboardings])
         await self._database.write(
             (
-                Step("events", _ADD_EVENT, [(row[0], at, row[1], row[2]) for row in put]),
+                Step("events", _ADD_EVENT, ((row[0], at, row[1], row[2]) for row in put)),
                 Step("onboarding", _PUT_ONBOARDING, put),
             )
         )

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
+from cache.clock import ManualClock
+from cache.fleet import FleetCache
 from cache.model import (
     Alert,
     Blocker,
+    Check,
+    CheckStatus,
     Diagnosis,
     Extension,
     Fate,
@@ -137,3 +142,33 @@ def plan(plan_id: str = "p1", **more: Any) -> Plan:
             **more,
         }
     )
+
+
+def check(check_id: str, **more: Any) -> Check:
+    return Check(**{"subscription_id": SUB, "id": check_id, "title": "Rights", "status": CheckStatus.PASS, "evidence": "Owner", **more})
+
+
+class Ear:
+    """Remembers what a cache told since it was last asked."""
+
+    def __init__(self, fleet: FleetCache) -> None:
+        self._heard: list[frozenset[str]] = []
+        self.stop = fleet.subscribe(self._heard.append)
+
+    def heard(self) -> list[set[str]]:
+        heard = [set(one) for one in self._heard]
+        self._heard.clear()
+        return heard
+
+
+async def filled(folder: Path, machines: int = 300) -> Path:
+    """The path of a closed cache with something in it."""
+    async with await FleetCache.open(folder, ManualClock(NOW)) as fleet:
+        await fleet.put_subscriptions([subscription()], complete=True)
+        await fleet.put_machines(SUB, [machine(f"vm-{number}") for number in range(machines)], "s")
+        await fleet.put_alerts(SUB, [alert("a")], "s")
+    return folder / "fleet.db"
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(one.name for one in folder.iterdir())
