@@ -38,6 +38,14 @@ SEVERITIES: dict[str, tuple[int, str, str]] = {
     "Informational": (3, "·", "muted"),
 }
 
+ALERT_STATUSES: dict[str, tuple[str, str, str]] = {
+    "Active": ("○", "active", "warn"),
+    "InProgress": ("◐", "in progress", "busy"),
+    "Resolved": ("✓", "resolved", "good"),
+    "Dismissed": ("–", "dismissed", "muted"),
+}
+"""For every status of an alert its shape, its word and its tone."""
+
 TONES = ("good", "bad", "warn", "busy", "muted", "accent")
 """The tones that cells and texts may have; each is a component class of the line table and a CSS class."""
 
@@ -47,6 +55,18 @@ STATE_ORDER: dict[str, int] = {str(state): place for place, state in enumerate(S
 def severity_shape(severity: str) -> tuple[int, str, str]:
     """Rank, shape and tone of a severity; one that is not known ranks with Medium and says so by its shape."""
     return SEVERITIES.get(severity, (1, "?", "warn"))
+
+
+def severity_cell(severity: str) -> tuple[str, str]:
+    """A severity as shape and word, and its tone."""
+    _, shape, tone = severity_shape(severity)
+    return f"{shape} {severity or 'not told'}", tone
+
+
+def alert_status_cell(status: str) -> tuple[str, str]:
+    """The status of an alert as shape and word, and its tone; one that is not known is shown as it is."""
+    shape, word, tone = ALERT_STATUSES.get(status, ("?", status or "not told", "warn"))
+    return f"{shape} {word}", tone
 
 
 def age(then: datetime | None, now: datetime) -> str:
