@@ -223,7 +223,7 @@ async def _number(connection: aiosqlite.Connection, pragma: str) -> int:
 
 
 async def _tables(connection: aiosqlite.Connection) -> set[str]:
-    return {str(row[0]) for row in await connection.execute_fetchall("SELECT name FROM sqlite_schema WHERE type = 'table'")}
+    return {str(row[0]) for row in await connection.execute_fetchall("SELECT name FROM sqlite_master WHERE type = 'table'")}
 
 
 async def _check(connection: aiosqlite.Connection, path: Path, advice: str) -> None:
