@@ -33,11 +33,6 @@ class Paths:
         return self.home / "clouds"
 
     @property
-    def caches(self) -> Path:
-        """The caches, one folder for each cloud, tenant and principal."""
-        return self.home / "cache"
-
-    @property
     def last_session(self) -> Path:
         """Who was signed in where last, so that the next start can paint from that cache at once."""
         return self.home / "session.json"
