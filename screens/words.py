@@ -8,9 +8,9 @@ from cache.model import CheckStatus, MachineState
 
 STATE_SHAPES: dict[MachineState, tuple[str, str]] = {
     MachineState.FAILED: ("✗", "bad"),
-    MachineState.UNHEALTHY: ("✗", "bad"),
+    MachineState.UNHEALTHY: ("♡", "bad"),
     MachineState.OVERDUE: ("!", "bad"),
-    MachineState.LATE: ("!", "warn"),
+    MachineState.LATE: ("◔", "warn"),
     MachineState.BLOCKED: ("■", "warn"),
     MachineState.UNKNOWN: ("?", "warn"),
     MachineState.INSTALLING: ("◐", "busy"),
