@@ -1,0 +1,127 @@
+"""The simulator's own endpoints, which are not Azure's: for tests, and for the demo's clock.
+
+They ask for no token; the server listens on loopback only unless it is told otherwise.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from console.simulator.alerts import KINDS, LINUX_TEST, WINDOWS_TEST
+from console.simulator.clock import iso
+from console.simulator.faults import Fault, parse_fault
+from console.simulator.machines import NEVER
+from console.simulator.principals import ADA, PRINCIPALS
+from console.simulator.wire import Json, Reply
+
+if TYPE_CHECKING:
+    from console.simulator.simulator import Box
+
+
+class _Wrong(Exception):
+    pass
+
+
+async def handle(box: Box, method: str, path: str, query: dict[str, str], raw: bytes) -> Reply:
+    """Answer a control request; what is wrong with it comes back as a 400 with a sentence."""
+    try:
+        body = json.loads(raw) if raw else {}
+        if not isinstance(body, dict):
+            raise _Wrong("the body must be a JSON object")
+        return _answer(box, method, path.removeprefix("/simulator/"), query, body)
+    except (_Wrong, ValueError, KeyError, TypeError) as error:
+        return Reply({"error": {"code": "BadRequest", "message": str(error)}}, 400)
+
+
+def _answer(box: Box, method: str, name: str, query: dict[str, str], body: dict[str, Any]) -> Reply:
+    if name == "clock" and method == "GET":
+        return Reply(_clock(box))
+    if name == "advance" and method == "POST":
+        box.clock.advance(float(body["seconds"]))
+        return Reply(_clock(box))
+    if name == "faults":
+        return _faults(box, method, body)
+    if name == "requests" and method == "GET":
+        found = box.requests.of(query.get("method", ""), query.get("path", ""))
+        return Reply([request.as_json() for request in found])
+    if name == "requests" and method == "DELETE":
+        box.requests.clear()
+        return Reply(status=204)
+    if name == "token" and method == "POST":
+        principal = PRINCIPALS.get(str(body.get("principal", "ada")))
+        if principal is None:
+            raise _Wrong(f"there is no principal '{body['principal']}'; there are {', '.join(PRINCIPALS)}")
+        tenant = str(body.get("tenant") or box.tenant_id)
+        token = box.tokens.issue(principal, tenant, "simulator-control", box.url)
+        return Reply({"access_token": token, "tenant_id": tenant, "principal": principal.key, "object_id": principal.object_id})
+    if name in ("approve", "decline") and method == "POST":
+        decide = box.sign_in.approve if name == "approve" else box.sign_in.decline
+        return Reply({"decided": decide(str(body.get("code", "")), PRINCIPALS.get(str(body.get("principal", "")), ADA))})
+    if name == "expire-tokens" and method == "POST":
+        return Reply({"expired": box.tokens.expire_all()})
+    if name == "alerts" and method == "POST":
+        return _add_alert(box, body)
+    if name == "machines" and method == "POST":
+        return _change_machine(box, body)
+    if name == "world" and method == "GET":
+        return Reply(_world(box))
+    return Reply({"error": {"code": "NotFound", "message": f"no control endpoint {method} /simulator/{name}"}}, 404)
+
+
+def _clock(box: Box) -> Json:
+    return {"now": iso(box.clock.now()), "speed": box.clock.speed, "started": iso(box.clock.start), "epoch": box.clock.now()}
+
+
+def _faults(box: Box, method: str, body: dict[str, Any]) -> Reply:
+    if method == "DELETE":
+        box.faults.clear()
+        return Reply(status=204)
+    if method == "POST":
+        if "fault" in body:
+            box.faults.add(parse_fault(str(body["fault"])))
+        else:
+            times = body.get("times")
+            box.faults.add(
+                Fault(
+                    str(body["kind"]),
+                    str(body.get("value", "")),
+                    float(body.get("probability", 1)),
+                    str(body.get("path", "")),
+                    None if times is None else int(times),
+                )
+            )
+    listed = [{"kind": f.kind, "value": f.value, "probability": f.probability, "path": f.path, "times": f.times} for f in box.faults]
+    return Reply({"faults": listed})
+
+
+def _add_alert(box: Box, body: dict[str, Any]) -> Reply:
+    """An alert on a machine (`machine`, a resource id) in `seconds`; of a `type` that is known, else the detection test's."""
+    machine = box.world.machine(str(body["machine"]))
+    if machine is None:
+        raise _Wrong(f"there is no machine {body['machine']}")
+    test = LINUX_TEST if machine.system.linux else WINDOWS_TEST
+    kind = KINDS.get(str(body.get("type", "")), test)
+    alert = box.alerts.add(machine, kind, box.clock.now() + float(body.get("seconds", 0)), str(body.get("description", "")))
+    return Reply({"id": alert.id, "name": alert.name, "at": iso(alert.generated)}, 201)
+
+
+def _change_machine(box: Box, body: dict[str, Any]) -> Reply:
+    """Switch a machine (`machine`, a resource id) on or off with `running`."""
+    machine = box.world.machine(str(body["machine"]))
+    if machine is None:
+        raise _Wrong(f"there is no machine {body['machine']}")
+    box.world.set_running(machine, bool(body["running"]))
+    return Reply({"machine": machine.id, "running": box.world.stopped_since(machine) == NEVER})
+
+
+def _world(box: Box) -> Json:
+    return {
+        "tenants": [{"id": t.id, "name": t.name} for t in box.world.tenants],
+        "principals": list(PRINCIPALS),
+        "subscriptions": {
+            s.id: {"name": s.name, "situation": s.situation.name, "tenant": s.tenant, "machines": s.machine_count, "settings": s.settings}
+            for s in box.world.subscriptions.values()
+        },
+        "situations": {s.id: s.situation.name for s in box.world.subscriptions.values() if s.tenant == box.tenant_id},
+    }

@@ -1,0 +1,45 @@
+"""What was asked of the simulator: tests read it to prove which requests were sent, and which were not."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+KEPT = 20_000
+"""How many requests are remembered; older ones are forgotten first."""
+
+
+@dataclass(frozen=True)
+class Recorded:
+    method: str
+    path: str
+    query: dict[str, str]
+    body: Any
+    status: int
+    at: float
+
+    def as_json(self) -> dict[str, Any]:
+        return {"method": self.method, "path": self.path, "query": self.query, "body": self.body, "status": self.status, "at": self.at}
+
+
+class Recording:
+    def __init__(self) -> None:
+        self._requests: deque[Recorded] = deque(maxlen=KEPT)
+
+    def add(self, request: Recorded) -> None:
+        self._requests.append(request)
+
+    def clear(self) -> None:
+        self._requests.clear()
+
+    def __iter__(self) -> Iterator[Recorded]:
+        return iter(tuple(self._requests))
+
+    def __len__(self) -> int:
+        return len(self._requests)
+
+    def of(self, method: str = "", path: str = "") -> list[Recorded]:
+        """The requests of a method whose path contains a text, in order."""
+        return [r for r in self._requests if (not method or r.method == method.upper()) and path.lower() in r.path.lower()]
