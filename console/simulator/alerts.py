@@ -25,8 +25,8 @@ WINDOWS_TEST = Kind(
     "Suspicious PowerShell CommandLine",
     "Informational",
     "Execution",
-    "A suspicious PowerShell activity was observed on the machine.\r\nThis behavior may indicate that PowerShell was used during installation, "
-    "exploration, or in some cases in lateral movement activities.",
+    "A suspicious PowerShell activity was observed on the machine.\r\nThis behavior may indicate that PowerShell was used during "
+    "installation, exploration, or in some cases in lateral movement activities.",
     (
         "1. Examine the PowerShell command line.",
         "2. Contact the user to verify whether this is legitimate.",

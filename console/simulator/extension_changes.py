@@ -33,9 +33,16 @@ def put(call: Call, machine: Machine) -> Reply:
         raise ArmError(409, "OperationNotAllowed", "Cannot modify extensions in the VM when the VM is not running.")
     kind = str(properties.get("type") or "")
     starting = Extension(
-        call.params["extension"], str(properties.get("publisher") or ""), kind, str(properties.get("typeHandlerVersion") or "1.0"), now, now, "", "1",
+        call.params["extension"],
+        str(properties.get("publisher") or ""),
+        kind,
+        str(properties.get("typeHandlerVersion") or "1.0"),
+        now,
+        now,
+        "",
+        "1",
         f"Plugin enable in progress for {kind}. Status=transitioning, Code=1",
-    )  # fmt: skip
+    )
     code, message = _outcome(machine, kind, properties.get("protectedSettings") or {})
     ends = replace(
         starting, changed=now + _SECONDS, outcome="failed" if message else "succeeded", code=code, message=message or "Enable succeeded"

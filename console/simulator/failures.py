@@ -21,9 +21,6 @@ class Failure:
     key: str
     code: str
     message: str
-    os_type: str = "Linux"
-    kind: str = ""
-    """`vm` or `arc` where only one of them fails so."""
 
 
 def _installer(key: str, code: int, text: str) -> Failure:
@@ -34,35 +31,45 @@ FAILURES = (
     _installer("conflict", 5, "found conflicting applications: [{product}]"),
     _installer("half-installed", 5, "found conflicting applications: [/opt/microsoft/mdatp/sbin/wdavdaemon]"),
     _installer("requirements", 12, "system does not meet the requirements: 1 core, 1 GB of memory and 2 GB of disk space are needed"),
-    _installer("repository", 24, "unable to fetch the repo (curl: (7) Failed to connect to packages.microsoft.com port 443: Connection timed out)"),
+    _installer(
+        "repository", 24, "unable to fetch the repo (curl: (7) Failed to connect to packages.microsoft.com port 443: Connection timed out)"
+    ),
     _installer("package", 21, "unable to install the package: package mdatp does not verify: no digest"),
     _installer("dependency", 23, "unable to install the required packages (dpkg was interrupted, run 'dpkg --configure -a')"),
-    _installer("repository-key", 24, "W: GPG error: https://packages.microsoft.com/ubuntu/22.04/prod jammy InRelease: NO_PUBKEY EB3E94ADBE1229CF"),
+    _installer(
+        "repository-key", 24, "W: GPG error: https://packages.microsoft.com/ubuntu/22.04/prod jammy InRelease: NO_PUBKEY EB3E94ADBE1229CF"
+    ),
     _installer("onboarding", 31, "onboarding failed: org_id unavailable, No license found"),
     _installer("distribution", 10, "unsupported distro"),
     _installer("version", 11, "unsupported version: the release is older than the oldest supported one"),
     _installer("internet", 4, "no internet connectivity"),
-    Failure("python", "52", _PREFIX + "No Python interpreter found, which is an MDC-MDE extension dependency. Please install either Python 2 or 3."),
+    Failure(
+        "python",
+        "52",
+        "Extension failed to install. Extension returned non-zero exit code for Install: 52. Extension error output: "
+        "No Python interpreter found, which is an MDC-MDE extension dependency. Please install either Python 2 or 3.",
+    ),
     Failure(
         "noexec",
         "64",
         "Extension failed to install. Extension returned non-zero exit code for Install: 64. Extension error output: "
         "/var/lib/waagent: cannot execute, the file system is mounted with 'noexec'",
-        kind="arc",
     ),
-    Failure("stuck-handler", "1", "HandlerManifest.json file does not exist for the extension MDE.Linux", kind="arc"),
-    Failure("sense-start", "15", _PREFIX + "WDATPOnboarding event 15: Unable to start Windows Defender Advanced Threat Protection Service.", "Windows"),
-    Failure("sense-timeout", "30", _PREFIX + "WDATPOnboarding event 30: the service did not start in time. StatusCode 30", "Windows"),
-    Failure("organisation", "70", _PREFIX + "WDATPOnboarding event 70: the machine is onboarded to a different organisation", "Windows"),
+    Failure("stuck-handler", "1", "HandlerManifest.json file does not exist for the extension MDE.Linux"),
+    Failure(
+        "sense-start", "15", _PREFIX + "WDATPOnboarding event 15: Unable to start Windows Defender Advanced Threat Protection Service."
+    ),
+    Failure("sense-timeout", "30", _PREFIX + "WDATPOnboarding event 30: the service did not start in time. StatusCode 30"),
+    Failure("organisation", "70", _PREFIX + "WDATPOnboarding event 70: the machine is onboarded to a different organisation"),
     Failure("by-hand-linux", "51", _PREFIX + _MANUAL),
-    Failure("by-hand-windows", "51", _PREFIX + "You cannot call a method on a null-valued expression.", "Windows"),
+    Failure("by-hand-windows", "51", _PREFIX + "You cannot call a method on a null-valued expression."),
     Failure(
         "unsupported",
         "51",
-        _PREFIX + "Onboarding to MDE via Microsoft Defender for Cloud for this operating system is not supported. Read more about supported "
+        _PREFIX
+        + "Onboarding to MDE via Microsoft Defender for Cloud for this operating system is not supported. Read more about supported "
         "operating systems: https://docs.microsoft.com/en-us/azure/defender-for-cloud/integration-defender-for-endpoint?tabs=linux#availability",
-        "",
     ),
-)  # fmt: skip
+)
 
 BY_KEY = {failure.key: failure for failure in FAILURES}

@@ -9,7 +9,8 @@ from __future__ import annotations
 import heapq
 import os
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,19 @@ from console.simulator.world import Subscription, World
 TABLES = (rows.RESOURCES, rows.SECURITY, rows.CONTAINERS, rows.CHANGES)
 
 
+Maker = Callable[[Subscription, Sequence[Machine], float, bool], dict[str, list[Json]]]
+
+
+@dataclass
+class _Part:
+    """Tables whose rows are made together: for which revision of each subscription, and when time will change them next."""
+
+    tables: tuple[str, ...]
+    make: Maker
+    revisions: dict[str, int] = field(default_factory=dict)
+    queue: list[tuple[float, str, int, int]] = field(default_factory=list)
+
+
 class GraphTables:
     def __init__(self, world: World, alerts: Alerts) -> None:
         self._world = world
@@ -33,9 +47,12 @@ class GraphTables:
         self.connection: Any = duckdb.connect(config={"threads": str(min(4, os.cpu_count() or 1))})
         self.connection.execute("SET TimeZone='UTC'")
         self._folder = tempfile.TemporaryDirectory(prefix="mde-simulator-graph-")
-        self._revisions: dict[str, int] = {}
+        self._parts: tuple[_Part, ...] = (
+            _Part((rows.RESOURCES, rows.CHANGES), self._machines),
+            _Part((rows.SECURITY,), self._security),
+            _Part((rows.CONTAINERS,), self._containers),
+        )
         self._alert_marks: dict[str, tuple[int, int]] = {}
-        self._queue: list[tuple[float, str, int, int]] = []
         columns = ", ".join(f'"{name}" {kind}' for name, kind in rows.COLUMNS.items())
         for table in TABLES:
             self.connection.execute(f"CREATE TABLE all_{table} ({columns}, _needs VARCHAR)")
@@ -44,15 +61,19 @@ class GraphTables:
         self.connection.close()
         self._folder.cleanup()
 
-    def refresh(self, now: float) -> None:
-        """Bring every table up to `now`."""
-        for subscription in self._world.subscriptions.values():
-            revision = subscription.revision
-            if self._revisions.get(subscription.id) != revision:
-                self._rebuild(subscription, revision, now)
-                self._revisions[subscription.id] = revision
-            self._refresh_alerts(subscription, now)
-        self._follow_time(now)
+    def refresh(self, now: float, tables: Iterable[str] = TABLES) -> None:
+        """Bring these tables up to `now`."""
+        wanted = set(tables)
+        for part in self._parts:
+            if not wanted.intersection(part.tables):
+                continue
+            for subscription in self._world.subscriptions.values():
+                if part.revisions.get(subscription.id) != subscription.revision:
+                    self._rebuild(part, subscription, now)
+            self._follow_time(part, now)
+        if rows.SECURITY in wanted:
+            for subscription in self._world.subscriptions.values():
+                self._refresh_alerts(subscription, now)
 
     def show_to(self, readable: dict[str, tuple[str, ...]]) -> None:
         """Make the tables show what a caller may read: subscription id → types."""
@@ -64,56 +85,57 @@ class GraphTables:
         for table in TABLES:
             self.connection.execute(f"CREATE OR REPLACE TEMP VIEW {table} AS SELECT * EXCLUDE (_needs) FROM all_{table} WHERE {condition}")
 
-    def _rebuild(self, subscription: Subscription, revision: int, now: float) -> None:
-        world = self._world
-        for table in TABLES:
+    def _rebuild(self, part: _Part, subscription: Subscription, now: float) -> None:
+        """All of a subscription's rows anew, and the moments at which time will change them."""
+        world, revision = self._world, subscription.revision
+        part.revisions[subscription.id] = revision
+        for table in part.tables:
             self.connection.execute(f"DELETE FROM all_{table} WHERE subscriptionId = ?", [subscription.id])
         self._alert_marks.pop(subscription.id, None)
-        resources: list[Json] = []
-        changes: list[Json] = []
-        for machine in world.machines(subscription.id):
-            resources.append(rows.machine_row(world, machine, now))
-            self._add_extensions(machine, now, resources, changes)
+        machines = world.machines(subscription.id)
+        for table, items in part.make(subscription, machines, now, True).items():
+            self._insert(table, items)
+        for machine in machines:
             way = world.course(machine)
-            for moment in (way.appears, way.done):
+            by_hand = world.manual.get(machine.id.lower(), {}) if world.manual else {}
+            moments = (way.appears, way.done, *(manual.done for manual in by_hand.values()))
+            for moment in moments:
                 if now < moment < float("inf"):
-                    heapq.heappush(self._queue, (moment, subscription.id, machine.number, revision))
-            for manual in world.manual.get(machine.id.lower(), {}).values():
-                if manual.done > now:
-                    heapq.heappush(self._queue, (manual.done, subscription.id, machine.number, revision))
-        self._insert(rows.RESOURCES, resources)
-        self._insert(rows.CHANGES, changes)
-        self._insert(rows.CONTAINERS, rows.container_rows(world, subscription))
-        security = [rows.pricing_row(subscription, name) for name in subscription.pricings] if subscription.registered else []
-        security += [rows.assessment_row(world, found) for found in assessments(world, subscription, now)]
-        self._insert(rows.SECURITY, security)
+                    heapq.heappush(part.queue, (moment, subscription.id, machine.number, revision))
 
-    def _follow_time(self, now: float) -> None:
-        """Redo the extensions of the machines on which one appeared or was done since."""
-        due: dict[tuple[str, int], Machine] = {}
-        while self._queue and self._queue[0][0] <= now:
-            _, subscription, number, revision = heapq.heappop(self._queue)
-            if self._revisions.get(subscription) == revision:
-                due[subscription, number] = self._world.machines(subscription)[number]
-        if not due:
-            return
+    def _follow_time(self, part: _Part, now: float) -> None:
+        """Redo the rows of the machines for which a moment has passed since."""
+        due: dict[str, set[int]] = {}
+        while part.queue and part.queue[0][0] <= now:
+            _, subscription_id, number, revision = heapq.heappop(part.queue)
+            if part.revisions.get(subscription_id) == revision:
+                due.setdefault(subscription_id, set()).add(number)
+        for subscription_id, numbers in due.items():
+            machines = self._world.machines(subscription_id)
+            chosen = [machines[number] for number in sorted(numbers)]
+            for table, items in part.make(self._world.subscriptions[subscription_id], chosen, now, False).items():
+                self._delete(table, [row["id"] for row in items])
+                self._insert(table, items)
+
+    # What the rows of each part are. `whole` asks for the subscription's own rows too, and not for those of its machines alone.
+
+    def _machines(self, _subscription: Subscription, machines: Sequence[Machine], now: float, whole: bool) -> dict[str, list[Json]]:
         resources: list[Json] = []
         changes: list[Json] = []
-        for machine in due.values():
+        for machine in machines:
+            if whole:
+                resources.append(rows.machine_row(self._world, machine, now))
             self._add_extensions(machine, now, resources, changes)
-        self._delete(rows.RESOURCES, [row["id"] for row in resources])
-        self._delete(rows.CHANGES, [row["id"] for row in changes])
-        self._insert(rows.RESOURCES, resources)
-        self._insert(rows.CHANGES, changes)
-        security = []
-        for subscription in {machine.subscription for machine in due.values()}:
-            numbers = {number for owner, number in due if owner == subscription}
-            chosen = [self._world.machines(subscription)[number] for number in sorted(numbers)]
-            security += [
-                rows.assessment_row(self._world, a) for a in assessments(self._world, self._world.subscriptions[subscription], now, chosen)
-            ]
-        self._delete(rows.SECURITY, [row["id"] for row in security])
-        self._insert(rows.SECURITY, security)
+        return {rows.RESOURCES: resources, rows.CHANGES: changes}
+
+    def _security(self, subscription: Subscription, machines: Sequence[Machine], now: float, whole: bool) -> dict[str, list[Json]]:
+        made = [rows.assessment_row(self._world, found) for found in assessments(self._world, subscription, now, machines)]
+        if whole and subscription.registered:
+            made += [rows.pricing_row(subscription, name) for name in subscription.pricings]
+        return {rows.SECURITY: made}
+
+    def _containers(self, subscription: Subscription, _machines: Sequence[Machine], _now: float, whole: bool) -> dict[str, list[Json]]:
+        return {rows.CONTAINERS: list(rows.container_rows(self._world, subscription)) if whole else []}
 
     def _add_extensions(self, machine: Machine, now: float, resources: list[Json], changes: list[Json]) -> None:
         for extension in self._world.extensions(machine, now):

@@ -2,7 +2,7 @@
 
 What that library lacks and queries commonly use is added here: `make_bag`, and the limits that the service sets (three joins, three
 mv-expands). Not supported, by it or by this module: `evaluate` (bag_unpack, pivot), `mv-apply`, `serialize`, `project-reorder`,
-`bag_keys`, `pack_all`, `materialize` hints, and a `union` with `withsource`. Column names compare without case, which the service does not do.
+`bag_keys`, `pack_all`, `materialize`, and `union` with `withsource`. Column names compare without case, which the service does not do.
 """
 
 from __future__ import annotations
@@ -48,6 +48,7 @@ class BadQuery(Exception):
 class Translated:
     sql: str
     parameters: Mapping[str, Any]
+    tables: frozenset[str]
     limits: bool
     """Does the query use take, limit or sample? Such a query cannot be paged."""
 
@@ -71,7 +72,8 @@ def translate(query: str, now: float) -> Translated:
         raise BadQuery({"code": "UnsupportedByTheSimulator", "message": str(error)}) from error
     if query.lstrip().startswith("."):
         raise BadQuery({"code": "ParserFailure", "message": "ParserFailure", "line": 1, "characterPositionInLine": 0, "token": "."})
-    return Translated(str(result), dict(result.parameters), _LIMITING.search(bare) is not None)
+    tables = frozenset(word.lower() for word in re.findall(r"[A-Za-z]+", bare)) & frozenset(TABLES)
+    return Translated(str(result), dict(result.parameters), tables, _LIMITING.search(bare) is not None)
 
 
 def _schema(bare: str) -> dict[str, list[str]]:

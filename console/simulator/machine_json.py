@@ -30,9 +30,8 @@ def vm_properties(machine: Machine) -> Json:
         publisher, offer, sku = system.image
         image = {"publisher": publisher, "offer": offer, "sku": sku, "version": "latest", "exactVersion": "1.0.0"}
     else:
-        image = {
-            "id": f"/subscriptions/{machine.subscription}/resourceGroups/rg-images/providers/Microsoft.Compute/galleries/golden/images/{system.key}"
-        }
+        gallery = f"/subscriptions/{machine.subscription}/resourceGroups/rg-images/providers/Microsoft.Compute/galleries/golden"
+        image = {"id": f"{gallery}/images/{system.key}"}
     profile: Json = {"computerName": machine.name[:15], "adminUsername": "azureuser", "allowExtensionOperations": True, "secrets": []}
     if system.linux:
         profile["linuxConfiguration"] = {"disablePasswordAuthentication": True, "provisionVMAgent": True}

@@ -102,6 +102,9 @@ _SHOWCASE: tuple[tuple[str, str, str, str], ...] = (
     (ARC, "rhel-610", "unsupported", ""),
 )
 
+_HOSTILE = (5, 7, 11, 14, 17, 20, 24, 26, 2, 29)
+"""Which of the Arc machines among them bear names that are hard to show."""
+
 _FATES = (
     READY,
     PREVIOUS,
@@ -116,8 +119,10 @@ _FATES = (
     "onboarding",
     "internet",
     "noexec",
+    "stuck-handler",
 )
-_FATE_WEIGHTS = (860, 30, 8, 25, 10, 18, 10, 10, 8, 5, 6, 6, 4)
+_FATE_WEIGHTS = (860, 30, 8, 25, 10, 18, 10, 10, 8, 5, 6, 6, 4, 4)
+_ARC_ONLY = ("noexec", "stuck-handler")
 _WINDOWS_FATES = (READY, PREVIOUS, STUCK, "sense-start", "sense-timeout", "organisation")
 _WINDOWS_WEIGHTS = (900, 30, 8, 20, 12, 10)
 
@@ -141,7 +146,7 @@ def _draw(rng: random.Random, subscription: str, number: int, groups: list[str],
         kind = VM if rng.random() < 0.72 else ARC
         system = rng.choices(_VM_SYSTEMS, _VM_WEIGHTS)[0] if kind == VM else rng.choices(_ARC_SYSTEMS, _ARC_WEIGHTS)[0]
         fate = rng.choices(_FATES, _FATE_WEIGHTS)[0] if system.linux else rng.choices(_WINDOWS_FATES, _WINDOWS_WEIGHTS)[0]
-        if fate == "noexec" and kind == VM:
+        if kind == VM and fate in _ARC_ONLY:
             fate = "version"
         if system.refused:
             fate = "unsupported"
@@ -149,10 +154,12 @@ def _draw(rng: random.Random, subscription: str, number: int, groups: list[str],
     role, stage = rng.choice(names.ROLES), rng.choice(names.STAGES)
     name = f"{'vm' if kind == VM else rng.choice(names.PLACES)}-{role}-{stage}-{number:0{3 if number < 1000 else 6}}"
     display = name
-    if kind == ARC and 5 <= number < 5 + 3 * len(names.ARC_NAMES):
-        name = f"{names.ARC_NAMES[number % len(names.ARC_NAMES)]}" if number % 2 else name
+    if kind == ARC and number in _HOSTILE:
+        position = _HOSTILE.index(number)
+        display = names.DISPLAY_NAMES[position]
+        name = names.ARC_NAMES[position] if position < len(names.ARC_NAMES) else name
+    elif kind == ARC and number % 13 == 0:
         display = names.DISPLAY_NAMES[number % len(names.DISPLAY_NAMES)]
-        name = name if name in names.ARC_NAMES[:5] or number % 2 == 0 else f"{name}-{number}"
     created = start - rng.uniform(3, 700) * DAY
     if fresh and number % 9 == 1:
         created = start - rng.choice((4 * MINUTE, 20 * MINUTE, 75 * MINUTE, 5 * HOUR, 26 * HOUR))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import re
 import secrets
-import threading
 from collections import OrderedDict
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -47,7 +46,6 @@ class ResourceGraph:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="resource-graph")
         self._tables: GraphTables | None = None
         self._results: OrderedDict[str, Result] = OrderedDict()
-        self._lock = threading.Lock()
 
     def close(self) -> None:
         if self._tables is not None:
@@ -75,7 +73,7 @@ class ResourceGraph:
         translated = translate(query, now)
         if self._tables is None:
             self._tables = GraphTables(self._world, self._alerts)
-        self._tables.refresh(now)
+        self._tables.refresh(now, translated.tables)
         self._tables.show_to({subscription: _types(roles) for subscription, roles in readable.items()})
         connection = self._tables.connection
         try:

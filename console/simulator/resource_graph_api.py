@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 from console.simulator.clock import iso
@@ -12,10 +11,6 @@ from console.simulator.wire import ArmError, Call, Json, Reply
 routes = Routes()
 
 DEFAULT_TOP, MAX_TOP = 100, 1000
-QUOTA, WINDOW = 15, 5.0
-"""Queries a user may make in a window of seconds."""
-
-_windows: dict[tuple[int, str], tuple[float, int]] = {}
 
 
 @routes.add("POST", "/providers/Microsoft.ResourceGraph/resources")
@@ -74,39 +69,20 @@ def _readable(call: Call, body: Json) -> dict[str, Any]:
 
 
 def _quota(call: Call) -> dict[str, str]:
-    """Count this query against the user's window; the headers that tell what is left."""
-    key, now = (id(call.box), call.principal.object_id), time.monotonic()
-    began, used = _windows.get(key, (now, 0))
-    if now - began >= WINDOW:
-        began, used = now, 0
-    resets = f"00:00:{max(0, int(WINDOW - (now - began))):02}"
-    if used >= QUOTA and call.box.enforce_quota:
-        raise ArmError(
-            429,
-            "RateLimiting",
-            _support(call),
-            [
-                {
-                    "code": "RateLimiting",
-                    "message": "Client application has been throttled and should not attempt to repeat the request until an amount of time has "
-                    "elapsed. Please see https://aka.ms/resourcegraph-throttling for help.",
-                }
-            ],
-            {"x-ms-user-quota-remaining": "0", "x-ms-user-quota-resets-after": resets},
-        )
-    _windows[key] = (began, used + 1)
-    remaining = str(max(0, QUOTA - used - 1))
-    return {
-        "x-ms-user-quota-remaining": remaining,
-        "x-ms-user-quota-resets-after": resets,
-        "x-ms-resource-graph-request-duration": "0:00:00:00.0100000",
-    }
+    """Count this query; the headers that tell what is left, or a 429 without Retry-After, as the service answers."""
+    granted, headers = call.box.query_quota.take(call.principal.object_id)
+    if granted:
+        return headers
+    advice = "Client application has been throttled and should not attempt to repeat the request until an amount of time has elapsed."
+    detail = {"code": "RateLimiting", "message": f"{advice} Please see https://aka.ms/resourcegraph-throttling for help."}
+    raise ArmError(429, "RateLimiting", _support(call), [detail], headers)
 
 
 def _bad_request(call: Call, *details: Json) -> ArmError:
     general = {
         "code": "InvalidQuery",
-        "message": "Query is invalid. Please refer to the documentation for the Azure Resource Graph service and fix the error before retrying.",
+        "message": "Query is invalid. Please refer to the documentation for the Azure Resource Graph service and fix the error before "
+        "retrying.",
     }
     listed = (
         list(details)

@@ -17,6 +17,7 @@ from console.simulator.operations import Operations
 from console.simulator.recording import Recording
 from console.simulator.runcommands import RunCommands
 from console.simulator.signin import SignIn
+from console.simulator.throttling import QueryQuota
 from console.simulator.tokens import Tokens
 from console.simulator.world import World
 
@@ -52,6 +53,7 @@ class Box:
         self.requests = Recording()
         self.page_size = page_size
         self.enforce_quota = enforce_quota
+        self.query_quota = QueryQuota(enforce=enforce_quota)
         self._graph: ResourceGraph | None = None
 
     @property

@@ -79,7 +79,8 @@ def _error(fault: Fault) -> Exception | None:
         return ArmError(401, "ExpiredAuthenticationToken", message, headers={"WWW-Authenticate": challenge})
     if fault.kind == "claims":
         claims = base64.b64encode(json.dumps({"access_token": {"nbf": {"essential": True, "value": "1700000000"}}}).encode()).decode()
-        challenge = f'Bearer realm="", error="insufficient_claims", error_description="Continuous access evaluation resulted in challenge", claims="{claims}"'
+        reason = "Continuous access evaluation resulted in challenge with result: InteractionRequired"
+        challenge = f'Bearer realm="", error="insufficient_claims", error_description="{reason}", claims="{claims}"'
         return ArmError(
             401, "TokenIssuedBeforeRevocationTimestamp", "The user's sessions were revoked.", headers={"WWW-Authenticate": challenge}
         )
