@@ -26,6 +26,7 @@ class TableScreen(ConsoleScreen, Generic[Row]):
     SORT_KEYS: ClassVar[tuple[str, ...]] = ()
     EMPTY: ClassVar[str] = "Nothing here."
     BINDINGS: ClassVar[list[BindingType]] = [*bindings(TABLE)]
+    AUTO_FOCUS: ClassVar[str | None] = "#table"
 
     DEFAULT_CSS = """
     TableScreen {
@@ -79,9 +80,9 @@ class TableScreen(ConsoleScreen, Generic[Row]):
     async def load(self) -> None:
         """Read the rows and show them."""
         self._all = await self.rows()
-        self.arrange()
+        self.rearrange()
 
-    def arrange(self) -> None:
+    def rearrange(self) -> None:
         """Filter and sort what was read and show it."""
         words = self.filter_text.casefold().split()
         shown = [row for row in self._all if self.keep(row)]
@@ -106,7 +107,7 @@ class TableScreen(ConsoleScreen, Generic[Row]):
         if field.value != text:
             with self.prevent(Input.Changed):
                 field.value = text
-        self.arrange()
+        self.rearrange()
 
     def action_filter(self) -> None:
         """Open the filter."""
@@ -117,7 +118,7 @@ class TableScreen(ConsoleScreen, Generic[Row]):
     @on(Input.Changed, "#filter")
     def _filter_changed(self, event: Input.Changed) -> None:
         self.filter_text = event.value
-        self.arrange()
+        self.rearrange()
 
     @on(Input.Submitted, "#filter")
     def _filter_kept(self) -> None:
@@ -140,13 +141,13 @@ class TableScreen(ConsoleScreen, Generic[Row]):
         if self.SORT_KEYS:
             place = self.SORT_KEYS.index(self.table.sorted_by) if self.table.sorted_by in self.SORT_KEYS else -1
             self.table.sorted_by = self.SORT_KEYS[(place + 1) % len(self.SORT_KEYS)]
-            self.arrange()
+            self.rearrange()
             self.table.repaint()
 
     def action_sort_reverse(self) -> None:
         """Reverse the order."""
         self.table.reversed = not self.table.reversed
-        self.arrange()
+        self.rearrange()
         self.table.repaint()
 
     def action_mark(self) -> None:
@@ -159,7 +160,7 @@ class TableScreen(ConsoleScreen, Generic[Row]):
 
     @on(LineTable.Marked)
     def _marks_changed(self) -> None:
-        self.arrange()
+        self.rearrange()
 
     def action_copy_id(self) -> None:
         """Copy the id under the cursor."""

@@ -85,6 +85,7 @@ class LineTable(ScrollView, Generic[Row], can_focus=True):
     LineTable {
         height: 1fr;
         scrollbar-size-horizontal: 0;
+        scrollbar-size-vertical: 1;
         overflow-x: hidden;
         & > .line-table--header { text-style: bold; color: $foreground; background: $panel; }
         & > .line-table--cursor {
@@ -149,6 +150,7 @@ class LineTable(ScrollView, Generic[Row], can_focus=True):
         self._rows: Sequence[Row] = ()
         self._places: dict[str, int] = {}
         self._layout: list[tuple[Column, int]] = []
+        self._laid_out = -1
         self._cursor = 0
         self._cursor_id = ""
         self._marks: set[str] = set()
@@ -266,7 +268,7 @@ class LineTable(ScrollView, Generic[Row], can_focus=True):
 
     def on_resize(self, event: events.Resize) -> None:
         """Lay the columns out anew and keep the cursor in view."""
-        self._layout = lay_out(self._columns, max(1, event.size.width - 2))
+        self._lay_out(event.size.width)
         self.virtual_size = Size(event.size.width, len(self._rows) + 1)
         self.call_after_refresh(self._scroll_to_cursor)
 
@@ -296,6 +298,8 @@ class LineTable(ScrollView, Generic[Row], can_focus=True):
     def render_line(self, y: int) -> Strip:
         """One line of the screen: the header, or the row that lies there."""
         width = self.size.width
+        if width != self._laid_out:  # a scrollbar has come or gone
+            self._lay_out(width)
         base = self.rich_style
         if y == 0:
             return self._header(width, base)
@@ -318,6 +322,10 @@ class LineTable(ScrollView, Generic[Row], can_focus=True):
             style = under + self._tone(tone) if tone and not (at_cursor and self.has_focus) else under
             segments.append(Segment((" " if number else "") + fit(text, cells, column.right), style))
         return Strip(segments).adjust_cell_length(width, under)
+
+    def _lay_out(self, width: int) -> None:
+        self._laid_out = width
+        self._layout = lay_out(self._columns, max(1, width - 2))
 
     def _cells(self, row: Row) -> tuple[Cell, ...]:
         return tuple(self._render_cell(row, column.key) for column, _ in self._layout)
