@@ -38,7 +38,7 @@ class AlertsScreen(TableScreen[Alert]):
         Column("machine", "Machine", 14, weight=2, rank=2),
         Column("status", "Status", 13, rank=1),
         Column("age", "Age", 5, rank=3, right=True),
-        Column("product", "Product", 6, weight=1, rank=4),
+        Column("product", "From", 6, weight=1, rank=4),
         Column("subscription", "Subscription", 16, weight=1, rank=5),
         Column("group", "Resource group", 14, rank=6),
     )

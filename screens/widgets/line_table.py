@@ -99,7 +99,7 @@ class LineTable(ScrollView, Generic[Row], can_focus=True):
         & > .line-table--bad { color: $text-error; }
         & > .line-table--warn { color: $text-warning; }
         & > .line-table--busy { color: $text-primary; }
-        & > .line-table--muted { color: $text-muted; }
+        & > .line-table--muted { text-style: dim; }
         & > .line-table--accent { color: $text-accent; }
     }
     """
