@@ -12,6 +12,7 @@ from textual.timer import Timer
 from textual.widget import Widget
 from textual.widgets import Footer, Static
 
+from cache.errors import CacheError
 from screens.desk import Desk
 from screens.widgets.status_bar import StatusBar
 
@@ -54,6 +55,7 @@ class ConsoleScreen(Screen[None]):
         super().__init__()
         self.desk = desk
         self._dirty = True
+        self._reading = False
         self._timer: Timer | None = None
         self._stop_listening: list[Callable[[], None]] = []
 
@@ -110,13 +112,24 @@ class ConsoleScreen(Screen[None]):
         if self._timer is None and self.is_current:
             self._timer = self.set_timer(COALESCE, self._reload)
 
+    @property
+    def up_to_date(self) -> bool:
+        """Whether everything that the cache has told of is on the screen."""
+        return not self._dirty and not self._reading
+
     async def _reload(self) -> None:
         self._timer = None
         if not self.is_mounted or not self.is_current:
             return
         self._dirty = False
-        await self.load()
-        await self._load_status()
+        self._reading = True
+        try:
+            await self.load()
+            await self._load_status()
+        except CacheError as failure:
+            self.notify(str(failure), title="The cache cannot be read", severity="error", markup=False)
+        finally:
+            self._reading = False
 
     async def _load_status(self) -> None:
         freshness = await self.desk.fleet.freshness()
