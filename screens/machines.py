@@ -18,7 +18,7 @@ from screens.actions import bindings
 from screens.desk import Desk
 from screens.requests import OpenMachine
 from screens.table_screen import TableScreen
-from screens.widgets.line_table import Cell, Column, LineTable
+from screens.widgets.line_table import Cell, Column, LineTable, fit
 from screens.words import STATE_ORDER, STATE_SHAPES, age, count, until
 
 ABOARD = frozenset((MachineState.ONBOARDED, MachineState.HEALTHY))
@@ -114,6 +114,10 @@ class MachinesScreen(TableScreen[MachineRow]):
     SORT_KEYS = ("state", "name", "since", "due", "extension", "system", "power", "subscription")
     EMPTY = "No machines known yet: press r to read Azure."
     BINDINGS: ClassVar[list[BindingType]] = [*bindings("machines")]
+
+    DEFAULT_CSS = """
+    MachinesScreen #hint { height: 2; }
+    """
 
     def __init__(self, desk: Desk) -> None:
         super().__init__(desk)
@@ -217,6 +221,11 @@ class MachinesScreen(TableScreen[MachineRow]):
         self._next_due = min((row.due for row in self._shown if row.state in WAITING and row.due and row.due > now), default=None)
         self._tell_hint()
 
+    def on_resize(self) -> None:
+        """What is cut depends on the width."""
+        if self._all:
+            self.rearrange()
+
     def clock_moved(self) -> None:
         """Ages move on in the table, and once the next machine is due, the counts below it."""
         super().clock_moved()
@@ -233,15 +242,14 @@ class MachinesScreen(TableScreen[MachineRow]):
         self.post_message(OpenMachine(event.row_id))
 
     def _tell_hint(self) -> None:
-        lines = [worst_group(self._shown) or outlook(self._shown)]
+        first = worst_group(self._shown) or outlook(self._shown)
         if self._problems:
-            first = self._problems[0]
+            problem = self._problems[0]
             more = f" (and {len(self._problems) - 1:,} more)" if len(self._problems) > 1 else ""
-            lines.append(f"? {self._names.get(first.subscription_id, first.subscription_id)}{more}: {_flat(first.message)}")
-        text = "\n".join(line for line in lines if line)
-        hint = self.query_one("#hint", Static)
-        hint.display = bool(text)
-        hint.update(text)
+            name = self._names.get(problem.subscription_id, problem.subscription_id)
+            room = max(1, self.size.width - 2)
+            first = f"{fit(first, room)}\n{fit(f'? {name}{more}: {_flat(problem.message)}', room)}"
+        self.query_one("#hint", Static).update(first, layout=False)
 
 
 def _extension_cell(row: MachineRow) -> Cell:
