@@ -101,7 +101,7 @@ class MachinesScreen(TableScreen[MachineRow]):
     COLUMNS = (
         Column("name", "Machine", 18, weight=3),
         Column("state", "State", 13),
-        Column("reason", "Reason", 18, weight=5, rank=1),
+        Column("reason", "Reason", 24, weight=5, rank=1),
         Column("since", "Since", 6, rank=2, right=True),
         Column("due", "Due", 8, rank=3, right=True),
         Column("extension", "Extension", 15, weight=1, rank=6),
