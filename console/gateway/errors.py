@@ -1,0 +1,162 @@
+"""What Azure's failures mean, as a small family of types made from statuses and codes. The text of each is a sentence for the user."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import Any, ClassVar
+
+import aiohttp
+from azure.core.exceptions import AzureError, HttpResponseError
+
+from cache.failure import Exit, Failure
+from cache.text import clean
+
+
+class AzureProblem(Failure):
+    """Something that Azure did not do. ``code`` is that of :class:`cache.model.Problem`; ``message`` is the sentence."""
+
+    code: ClassVar[str] = "azure"
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.message = message
+
+
+class SignInRequired(AzureProblem):
+    """The sign-in is over, or not accepted here."""
+
+    code = "sign-in"
+    exit_code = Exit.SIGN_IN
+
+
+class Forbidden(AzureProblem):
+    """The caller's rights do not reach."""
+
+    code = "forbidden"
+
+
+class Throttled(AzureProblem):
+    """Azure wants fewer requests, for longer than it is worth waiting."""
+
+    code = "throttled"
+
+
+class NotRegistered(AzureProblem):
+    """Microsoft.Security is not registered on the subscription, or its offer forbids it."""
+
+    code = "not-registered"
+
+
+class NotFound(AzureProblem):
+    """What was asked for is not there."""
+
+    code = "not-found"
+
+
+class Conflict(AzureProblem):
+    """Something else is going on with the same resource."""
+
+    code = "conflict"
+
+
+class Outage(AzureProblem):
+    """Azure, or the way to it, does not work just now."""
+
+    code = "outage"
+
+
+class BadAnswer(AzureProblem):
+    """Azure answered something that cannot be right."""
+
+    code = "bad-answer"
+
+
+NOT_REGISTERED = {"subscription not registered", "missingsubscriptionregistration", "subscriptionnotregistered"}
+QUOTED = 240
+
+
+def problem_from_status(status: int, body: bytes, what: str) -> AzureProblem:
+    """The problem that an answer with ``status`` means, when ``what`` was being done (such as *reading the settings*)."""
+    code, message = _error_of(body)
+    said = f" Azure says: {message}" if message else ""
+    low = code.lower()
+    if low in NOT_REGISTERED:
+        return NotRegistered(
+            f"Microsoft.Security is not registered on the subscription, so {what} does not work. "
+            "Register it: az provider register --namespace Microsoft.Security"
+        )
+    if low == "disallowedprovider":
+        return NotRegistered(f"The offer of this subscription forbids Microsoft.Security, so {what} does not work.")
+    if status == 401:
+        return SignInRequired(f"Azure does not accept the sign-in any more while {what} (HTTP 401{_named(code)}). Sign in again.")
+    if status == 403:
+        return Forbidden(f"You have no right for {what}.{said}")
+    if status == 404:
+        return NotFound(f"There was nothing to find while {what}.{said}")
+    if status == 409 or status == 412:
+        return Conflict(f"Something else is changing the same thing while {what}.{said} Try again in a while.")
+    if status == 429:
+        return Throttled(f"Azure wants fewer requests while {what}, and waiting did not help. It is tried again with the next reading.")
+    if status >= 500 or status == 408:
+        return Outage(f"Azure failed while {what} (HTTP {status}{_named(code)}). It is tried again with the next reading.")
+    return BadAnswer(f"Azure refused {what} (HTTP {status}{_named(code)}).{said}")
+
+
+def problem_from(error: Exception, what: str) -> AzureProblem:
+    """The problem that an exception of the SDKs or of the transport means."""
+    if isinstance(error, AzureProblem):
+        return error
+    if isinstance(error, Failure):
+        return SignInRequired(str(error))
+    status = error.response.status_code if isinstance(error, HttpResponseError) and error.response is not None else None
+    if isinstance(error, HttpResponseError) and status is not None and status >= 400:
+        return problem_from_status(status, _body_of(error.response), what)
+    names = {type(one).__name__ for one in _chain(error)}
+    if any("Certificate" in name or "SSL" in name for name in names):
+        return Outage(f"The certificate was not trusted while {what}. Name your CA as ca_file in a cloud file.")
+    if names & {"ClientAuthenticationError", "CredentialUnavailableError"}:
+        return SignInRequired(f"The sign-in gives no token any more while {what}. Sign in again.")
+    if "DecodeError" in names:
+        return BadAnswer(f"Azure's answer could not be read while {what}: it is not JSON.")
+    if isinstance(error, AzureError | aiohttp.ClientError | OSError | asyncio.TimeoutError):
+        return Outage(f"The connection to Azure failed while {what}. Check the network and HTTPS_PROXY.")
+    return BadAnswer(f"Azure's answer could not be used while {what} ({type(error).__name__}).")
+
+
+def _chain(error: BaseException | None) -> list[BaseException]:
+    found: list[BaseException] = []
+    while error is not None and error not in found and len(found) < 10:
+        found.append(error)
+        error = error.__cause__ or error.__context__
+    return found
+
+
+def _named(code: str) -> str:
+    return f", {code}" if code else ""
+
+
+def _body_of(response: Any) -> bytes:
+    try:
+        text = response.text()
+    except (ValueError, AttributeError, RuntimeError, AzureError):
+        return b""
+    return text.encode() if isinstance(text, str) else b""
+
+
+def _error_of(body: bytes) -> tuple[str, str]:
+    """Code and message of an error body; empty where it is HTML or nothing."""
+    try:
+        document = json.loads(body)
+    except ValueError:
+        return "", ""
+    error = document.get("error", document) if isinstance(document, dict) else {}
+    if isinstance(error, str):
+        return clean(error, 80), clean(document.get("error_description", ""), QUOTED)
+    if not isinstance(error, dict):
+        return "", ""
+    message = error.get("message")
+    details = error.get("details")
+    if isinstance(details, list) and details and isinstance(details[0], dict) and isinstance(details[0].get("message"), str):
+        message = f"{message} {details[0]['message']}" if isinstance(message, str) else details[0]["message"]
+    return clean(error.get("code") or "", 80), clean(message or "", QUOTED)

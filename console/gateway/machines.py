@@ -1,0 +1,209 @@
+"""Machines and their extensions: from Resource Graph in one query, or from Compute and Azure Arc themselves."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import replace
+
+from azure.core.rest import HttpRequest
+
+from cache.model import Extension, Machine
+from console.gateway.errors import AzureProblem, Forbidden
+from console.gateway.reading import Item, Send, at, fetch, items, moment, pages, part_of, tags_of, text
+
+COMPUTE_API = "2026-04-01"
+HYBRID_API = "2026-07-15"
+AT_ONCE = 16
+"""Machines whose extensions are asked for at the same time."""
+
+MESSAGE = 3000
+
+
+def machine_of_graph(row: Item) -> Machine:
+    """A row of ``machines.kql``."""
+    whole = text(row, "id")
+    vm = "virtualmachines" in text(row, "type").lower()
+    image = [text(row, key) for key in ("imagePublisher", "imageOffer", "imageSku")]
+    return Machine(
+        whole,
+        text(row, "name", limit=200) or whole.rsplit("/", 1)[-1],
+        "vm" if vm else "arc",
+        text(row, "subscriptionId") or part_of(whole, "subscriptions"),
+        part_of(whole, "resourceGroups") or text(row, "resourceGroup"),
+        text(row, "location"),
+        _os_type(text(row, "osType")),
+        text(row, "osName", limit=200),
+        text(row, "osVersion", limit=100),
+        ":".join(image) if any(image) else "",
+        _power(text(row, "power")) if vm else text(row, "power"),
+        text(row, "provisioningState"),
+        text(row, "agentVersion"),
+        moment(row, "statusAt"),
+        moment(row, "createdAt"),
+        tags_of(row),
+        tuple(
+            Extension(
+                text(one, "name"),
+                text(one, "publisher"),
+                text(one, "type"),
+                text(one, "state"),
+                text(one, "version"),
+                text(one, "code"),
+                text(one, "message", limit=MESSAGE),
+            )
+            for one in items(row, "extensions")
+            if text(one, "name")
+        ),
+    )
+
+
+def _os_type(told: str) -> str:
+    return {"linux": "Linux", "windows": "Windows"}.get(told.lower(), told)
+
+
+def _power(code: str) -> str:
+    """``running`` of ``PowerState/running``."""
+    return code.rsplit("/", 1)[-1] if code.lower().startswith("powerstate/") else code
+
+
+def _vm(row: Item) -> Machine:
+    whole = text(row, "id")
+    reference = at(row, "properties", "storageProfile", "imageReference")
+    image = [text(reference, key) for key in ("publisher", "offer", "sku")]
+    return Machine(
+        whole,
+        text(row, "name", limit=200) or whole.rsplit("/", 1)[-1],
+        "vm",
+        part_of(whole, "subscriptions"),
+        part_of(whole, "resourceGroups"),
+        text(row, "location"),
+        _os_type(text(row, "properties", "storageProfile", "osDisk", "osType")),
+        text(row, "properties", "instanceView", "osName", limit=200),
+        text(row, "properties", "instanceView", "osVersion", limit=100),
+        ":".join(image) if any(image) else "",
+        _power_of(row),
+        text(row, "properties", "provisioningState"),
+        text(row, "properties", "instanceView", "vmAgent", "vmAgentVersion"),
+        created_at=moment(row, "properties", "timeCreated"),
+        tags=tags_of(row),
+        extensions_known=False,
+    )
+
+
+def _power_of(row: Item) -> str:
+    statuses = items(row, "properties", "instanceView", "statuses")
+    codes = [text(one, "code") for one in statuses]
+    return next((_power(code) for code in codes if code.lower().startswith("powerstate/")), "")
+
+
+def _arc(row: Item) -> Machine:
+    whole = text(row, "id")
+    return Machine(
+        whole,
+        text(row, "name", limit=200) or whole.rsplit("/", 1)[-1],
+        "arc",
+        part_of(whole, "subscriptions"),
+        part_of(whole, "resourceGroups"),
+        text(row, "location"),
+        _os_type(text(row, "properties", "osType") or text(row, "properties", "osName")),
+        text(row, "properties", "osSku", limit=200) or text(row, "properties", "osName", limit=200),
+        text(row, "properties", "osVersion", limit=100),
+        "",
+        text(row, "properties", "status"),
+        text(row, "properties", "provisioningState"),
+        text(row, "properties", "agentVersion"),
+        moment(row, "properties", "lastStatusChange"),
+        None,
+        tags_of(row),
+        extensions_known=False,
+    )
+
+
+def extension_of(row: Item) -> Extension:
+    """An extension from Compute (a list of statuses) or Azure Arc (one status)."""
+    view = at(row, "properties", "instanceView")
+    statuses = items(view, "statuses") or ([at(view, "status")] if at(view, "status") else [])
+    told = next((one for one in statuses if "failed" in text(one, "code").lower()), statuses[0] if statuses else {})
+    deeper = next((text(one, "message") for one in items(view, "substatuses") if text(one, "message")), "")
+    return Extension(
+        text(row, "name"),
+        text(row, "properties", "publisher"),
+        text(row, "properties", "type"),
+        text(row, "properties", "provisioningState"),
+        text(view, "typeHandlerVersion") or text(row, "properties", "typeHandlerVersion"),
+        text(told, "code"),
+        text(told, "message", limit=MESSAGE) or deeper[:MESSAGE] or text(told, "displayStatus"),
+    )
+
+
+async def extensions(send_compute: Send, send_hybrid: Send, origin: str, machine: Machine) -> tuple[Extension, ...]:
+    """The extensions of one machine with what they say."""
+    what = "reading the extensions of a machine"
+    if machine.kind == "vm":
+        url = f"{origin}{machine.id}/extensions?$expand=instanceView&api-version={COMPUTE_API}"
+        document, _ = await fetch(send_compute, HttpRequest("GET", url), what)
+        return tuple(extension_of(one) for one in items(document, "value") if text(one, "name"))
+    found: list[Extension] = []
+    async for page in pages(send_hybrid, f"{origin}{machine.id}/extensions?api-version={HYBRID_API}", what):
+        found += [extension_of(one) for one in page if text(one, "name")]
+    return tuple(found)
+
+
+async def service_machines(send_compute: Send, send_hybrid: Send, origin: str, subscription_id: str) -> AsyncIterator[list[Machine]]:
+    """The machines of one subscription from Compute and Azure Arc, each page with its extensions.
+
+    Where one of the two refuses, the other is read all the same; the refusal is raised at the end.
+    """
+    failures: list[AzureProblem] = []
+    gate = asyncio.Semaphore(AT_ONCE)
+
+    async def complete(machine: Machine) -> Machine:
+        async with gate:
+            try:
+                return replace(machine, extensions=await extensions(send_compute, send_hybrid, origin, machine), extensions_known=True)
+            except AzureProblem as problem:
+                failures.append(problem)
+                return machine
+
+    base = f"{origin}/subscriptions/{subscription_id}/providers"
+    try:
+        power = await _power_states(send_compute, base)
+        async for page in pages(
+            send_compute, f"{base}/Microsoft.Compute/virtualMachines?api-version={COMPUTE_API}", "reading virtual machines"
+        ):
+            found = [_with_view(_vm(one), power) for one in page if text(one, "id")]
+            yield list(await asyncio.gather(*map(complete, found)))
+    except AzureProblem as problem:
+        failures.append(problem)
+    try:
+        async for page in pages(
+            send_hybrid, f"{base}/Microsoft.HybridCompute/machines?api-version={HYBRID_API}", "reading Azure Arc machines"
+        ):
+            yield list(await asyncio.gather(*map(complete, [_arc(one) for one in page if text(one, "id")])))
+    except AzureProblem as problem:
+        failures.append(problem)
+    if failures:
+        raise next((one for one in failures if not isinstance(one, Forbidden)), failures[0])
+
+
+def _with_view(machine: Machine, views: dict[str, Machine]) -> Machine:
+    view = views.get(machine.id.lower())
+    if view is None:
+        return machine
+    return replace(
+        machine,
+        power=view.power or machine.power,
+        os_name=view.os_name or machine.os_name,
+        os_version=view.os_version or machine.os_version,
+        agent_version=view.agent_version or machine.agent_version,
+    )
+
+
+async def _power_states(send: Send, base: str) -> dict[str, Machine]:
+    """The instance views of all VMs in one list, which holds little else."""
+    found: dict[str, Machine] = {}
+    url = f"{base}/Microsoft.Compute/virtualMachines?api-version={COMPUTE_API}&statusOnly=true"
+    async for page in pages(send, url, "reading power states"):
+        found |= {text(one, "id").lower(): _vm(one) for one in page}
+    return found

@@ -1,0 +1,138 @@
+"""Reading JSON that may be anything: tolerant accessors, and lists page by page through an SDK client's own pipeline.
+
+The SDKs' models cost ten to a thousand times the time and stop at a missing ``value``; here a missing or odd field is blank and the rest
+is used. Every text is cleaned as it is read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import urlsplit
+
+import aiohttp
+import msgspec
+from azure.core.exceptions import AzureError
+from azure.core.rest import HttpRequest
+
+from cache.failure import Failure
+from cache.text import clean, clean_lines
+from console.gateway.errors import BadAnswer, problem_from, problem_from_status
+
+Send = Callable[..., Awaitable[Any]]
+"""What sends a request through a client's pipeline: ``send(request, stream=True)``."""
+
+Item = Mapping[str, Any]
+MOST_PAGES = 10_000
+
+
+def at(item: object, *path: str) -> Any:
+    """What lies at ``path`` (keys compare without case, as Resource Graph and ARM differ in it), or ``None``."""
+    for key in path:
+        if not isinstance(item, Mapping):
+            return None
+        if key in item:
+            item = item[key]
+            continue
+        low = key.lower()
+        item = next((value for name, value in item.items() if isinstance(name, str) and name.lower() == low), None)
+    return item
+
+
+def text(item: object, *path: str, limit: int = 4000) -> str:
+    """A text at ``path``, cleaned, one line; numbers and truth values become text; anything else is empty."""
+    value = at(item, *path)
+    if isinstance(value, bool):
+        return str(value).lower()
+    return clean(value, limit) if isinstance(value, str | int | float) else ""
+
+
+def lines(item: object, *path: str) -> str:
+    """A text of several lines at ``path``, cleaned."""
+    value = at(item, *path)
+    return clean_lines(value) if isinstance(value, str) else ""
+
+
+def flag(item: object, *path: str) -> bool | None:
+    """A truth value at ``path``; Azure sometimes writes it as text."""
+    value = at(item, *path)
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, str) and value.strip().lower() in {"true", "false"}:
+        return value.strip().lower() == "true"
+    return None
+
+
+def items(item: object, *path: str) -> list[Any]:
+    """A list at ``path``; anything else is an empty one."""
+    value = at(item, *path)
+    return value if isinstance(value, list) else []
+
+
+def moment(item: object, *path: str) -> datetime | None:
+    """A time at ``path``; Azure writes up to seven digits of a second."""
+    value = at(item, *path)
+    if not isinstance(value, str) or not value:
+        return None
+    head, dot, tail = value.partition(".")
+    if dot:
+        digits = len(tail) - len(tail.lstrip("0123456789"))
+        value = f"{head}.{tail[: min(digits, 6)]}{tail[digits:]}"
+    try:
+        time = datetime.fromisoformat(value)
+    except ValueError:
+        return None
+    if time.year < 1900:
+        return None
+    return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
+
+
+def tags_of(item: object) -> dict[str, str]:
+    """The tags of a resource, cleaned."""
+    value = at(item, "tags")
+    if not isinstance(value, Mapping):
+        return {}
+    return {clean(key, 200): clean(one, 300) for key, one in value.items() if isinstance(one, str | int | float)}
+
+
+def part_of(resource_id: str, after: str) -> str:
+    """The segment of a resource id that follows the segment ``after``."""
+    parts = resource_id.split("/")
+    for place, part in enumerate(parts[:-1]):
+        if part.lower() == after.lower():
+            return parts[place + 1]
+    return ""
+
+
+async def fetch(send: Send, request: HttpRequest, what: str) -> tuple[Any, Mapping[str, str]]:
+    """Send a request and read its JSON. Returns the document and the headers; raises an :class:`AzureProblem`."""
+    try:
+        response = await send(request, stream=True)
+        body: bytes = await response.read()
+        await response.close()
+    except (AzureError, aiohttp.ClientError, OSError, TimeoutError, Failure, ValueError) as error:
+        raise problem_from(error, what) from None
+    if response.status_code >= 400:
+        raise problem_from_status(response.status_code, body, what)
+    try:
+        return msgspec.json.decode(body), response.headers
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        raise BadAnswer(f"Azure's answer could not be read while {what}: it is not JSON.") from None
+
+
+async def pages(send: Send, url: str, what: str) -> AsyncIterator[list[Any]]:
+    """The pages of a list, following ``nextLink`` within the same origin. A page without ``value`` is an empty one."""
+    origin = urlsplit(url)[:2]
+    seen = set[str]()
+    next_url: str | None = url
+    while next_url:
+        if next_url in seen or len(seen) >= MOST_PAGES:
+            raise BadAnswer(f"Azure's list does not end: it names the same page twice, while {what}.")
+        seen.add(next_url)
+        document, _ = await fetch(send, HttpRequest("GET", next_url), what)
+        yield items(document, "value")
+        following = at(document, "nextLink")
+        next_url = following if isinstance(following, str) and following else None
+        if next_url is not None and urlsplit(next_url)[:2] != origin:
+            raise BadAnswer(f"Azure's list goes on at another address ({clean(urlsplit(next_url).netloc, 80)}), which is not followed.")

@@ -1,0 +1,200 @@
+"""One transport and one retry policy for all SDK clients.
+
+The policies are listed here and not taken from the SDKs, whose default ones register resource providers behind one's back and do not
+retry a throttled POST. Policy instances hold state and are made anew for each client.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import random
+import ssl
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+from typing import Any
+from urllib.parse import urlsplit
+
+import aiohttp
+from azure.core.exceptions import AzureError, ServiceRequestError
+from azure.core.pipeline import PipelineRequest, PipelineResponse
+from azure.core.pipeline.policies import AsyncHTTPPolicy, ContentDecodePolicy, RequestIdPolicy, UserAgentPolicy
+from azure.core.pipeline.transport import AioHttpTransport
+from azure.mgmt.core.policies import AsyncARMChallengeAuthenticationPolicy
+
+from console.clouds import Cloud
+from console.gateway.errors import Throttled
+
+CONNECT_SECONDS = 15
+READ_SECONDS = 60
+TRIES = 5
+BUDGET = 180.0
+"""Seconds that one request may wait in all before it is given up."""
+
+FIRST_WAIT = 0.8
+LONGEST_WAIT = 60.0
+TRANSIENT = frozenset({408, 429, 500, 502, 503, 504})
+USER_AGENT = "mde-console"
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """A request waits: for how long, why, and for the how manieth time. Zero seconds: the waiting is over."""
+
+    what: str
+    seconds: float
+    reason: str
+    attempt: int
+
+
+OnWait = Callable[[Wait], None]
+Sleep = Callable[[float], Awaitable[None]]
+
+
+def seconds_to_wait(headers: Any, now: float | None = None) -> float | None:
+    """What the headers ask for: ``Retry-After`` in seconds or as a date, or the reset of Resource Graph's quota. ``None``: nothing."""
+    value = headers.get("Retry-After")
+    if value:
+        try:
+            return max(0.0, float(value))
+        except ValueError:
+            try:
+                return max(0.0, parsedate_to_datetime(value).timestamp() - (time.time() if now is None else now))
+            except (ValueError, TypeError):
+                return None
+    return quota_reset(headers) if str(headers.get("x-ms-user-quota-remaining", "")) == "0" else None
+
+
+def quota_reset(headers: Any) -> float | None:
+    """Seconds until Resource Graph's quota is full again (``hh:mm:ss``); ``None`` when not told."""
+    parts = str(headers.get("x-ms-user-quota-resets-after", "")).split(":")
+    try:
+        hours, minutes, seconds = (float(part) for part in parts)
+    except ValueError:
+        return None
+    return max(0.0, hours * 3600 + minutes * 60 + seconds)
+
+
+class RetryPolicy(AsyncHTTPPolicy[Any, Any]):
+    """Tries again what may be tried again: readings when Azure or the line fails; writes only when they were turned away unprocessed."""
+
+    def __init__(self, on_wait: OnWait | None, sleep: Sleep) -> None:
+        super().__init__()
+        self._on_wait = on_wait
+        self._sleep = sleep
+
+    async def send(self, request: PipelineRequest[Any]) -> PipelineResponse[Any, Any]:
+        """Send, wait and send again. The body is read here, so that one cut short counts as a failure of the line."""
+        waited, attempt = 0.0, 0
+        reads = _is_reading(request)
+        while True:
+            attempt += 1
+            asked: float | None = None
+            try:
+                response = await self.next.send(request)
+                if reads:
+                    await _read_body(response.http_response)
+                status = response.http_response.status_code
+                again = status in TRANSIENT if reads else status == 429
+                if not again or attempt >= TRIES:
+                    return response
+                asked = seconds_to_wait(response.http_response.headers)
+                reason = "Azure wants fewer requests" if status == 429 else f"Azure answered {status}"
+            except (AzureError, aiohttp.ClientError, TimeoutError, OSError) as error:
+                before_sending = isinstance(error, ServiceRequestError)
+                if attempt >= TRIES or not (reads or before_sending) or not _is_of_the_line(error):
+                    raise
+                reason = "the connection failed"
+            pause = asked if asked is not None else min(LONGEST_WAIT, FIRST_WAIT * 2 ** (attempt - 1)) * random.uniform(0.7, 1.3)
+            if waited + pause > BUDGET:
+                raise Throttled(f"Azure asks to wait {pause:.0f} seconds, which is too long. It is tried again with the next reading.")
+            waited += pause
+            await self._wait(Wait(urlsplit(request.http_request.url).path, pause, reason, attempt))
+
+    async def _wait(self, wait: Wait) -> None:
+        if self._on_wait is not None:
+            self._on_wait(wait)
+        await self._sleep(wait.seconds)
+        if self._on_wait is not None:
+            self._on_wait(Wait(wait.what, 0.0, "", wait.attempt))
+
+
+def _is_reading(request: PipelineRequest[Any]) -> bool:
+    http = request.http_request
+    return http.method in {"GET", "HEAD"} or (
+        http.method == "POST" and urlsplit(http.url).path.lower().endswith("/microsoft.resourcegraph/resources")
+    )
+
+
+def _is_of_the_line(error: Exception) -> bool:
+    """Whether a failure can be of the line: not one of certificates or of the sign-in, which trying again does not mend."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, ssl.SSLCertVerificationError | aiohttp.ClientConnectorCertificateError):
+            return False
+        cause = cause.__cause__ or cause.__context__
+    return type(error).__name__ not in {"ClientAuthenticationError", "CredentialUnavailableError", "HttpResponseError", "DecodeError"}
+
+
+async def _read_body(response: Any) -> None:
+    read = getattr(response, "read", None) or getattr(response, "load_body", None)
+    if read is not None:
+        await read()
+
+
+class Transport:
+    """The shared connections. ``policies`` makes what a client's pipeline consists of; ``options`` are the arguments of every client."""
+
+    def __init__(self, cloud: Cloud, credential: Any, on_wait: OnWait | None, sleep: Sleep = asyncio.sleep) -> None:
+        self._cloud = cloud
+        self._credential = credential
+        self._on_wait = on_wait
+        self._sleep = sleep
+        context = ssl.create_default_context()
+        if cloud.ca_file is not None:
+            context.load_verify_locations(cafile=str(cloud.ca_file))
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(ssl=context, limit=64),
+            trust_env=not is_loopback(cloud.resource_manager),
+            auto_decompress=False,
+            cookie_jar=aiohttp.DummyCookieJar(),
+        )
+
+    def policies(self) -> list[Any]:
+        """A fresh set of policies."""
+        return [
+            RequestIdPolicy(),
+            UserAgentPolicy(USER_AGENT),
+            ContentDecodePolicy(),
+            RetryPolicy(self._on_wait, self._sleep),
+            AsyncARMChallengeAuthenticationPolicy(self._credential, self._cloud.scope),
+        ]
+
+    def options(self) -> dict[str, Any]:
+        """Where, as whom and how: for the constructor of any SDK client."""
+        return {
+            "credential": self._credential,
+            "base_url": self._cloud.resource_manager,
+            "credential_scopes": [self._cloud.scope],
+            "transport": AioHttpTransport(
+                session=self._session, session_owner=False, connection_timeout=CONNECT_SECONDS, read_timeout=READ_SECONDS
+            ),
+            "policies": self.policies(),
+        }
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await self._session.close()
+
+
+def is_loopback(address: str) -> bool:
+    """Whether an address is this machine, around which proxies are never asked."""
+    host = urlsplit(address).hostname or ""
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
