@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Generic, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 from rich.cells import cell_len, set_cell_size
 from rich.segment import Segment
@@ -117,13 +117,13 @@ class LineTable(ScrollView, Generic[Row], can_focus=True):
     class Highlighted(Message):
         """The cursor came to another row (or, with an empty id, there is none)."""
 
-        def __init__(self, table: LineTable[Row], row_id: str) -> None:
+        def __init__(self, table: LineTable[Any], row_id: str) -> None:
             super().__init__()
             self.table = table
             self.row_id = row_id
 
         @property
-        def control(self) -> LineTable[Row]:
+        def control(self) -> LineTable[Any]:
             """The table that sent this."""
             return self.table
 
@@ -153,6 +153,7 @@ class LineTable(ScrollView, Generic[Row], can_focus=True):
         self._laid_out = -1
         self._cursor = 0
         self._cursor_id = ""
+        self._lost_id = ""
         self._marks: set[str] = set()
         self._tones: dict[str, Style] = {}
         self._painted: dict[int, tuple[Cell, ...]] = {}
@@ -193,28 +194,49 @@ class LineTable(ScrollView, Generic[Row], can_focus=True):
             self.post_message(self.Marked(self, self._cursor_id))
 
     def set_rows(self, rows: Sequence[Row]) -> None:
-        """Show these rows instead. The cursor stays on its id and on its line of the screen; only changed lines are painted."""
-        old_rows, old_cursor_id, old_cursor = self._rows, self._cursor_id, self._cursor
+        """Show these rows instead; only changed lines are painted.
+
+        The cursor stays on its id and on its line of the screen. If its row is gone, it goes to the next that is left; if all rows are gone,
+        it comes back with its row. A view that was scrolled away from the cursor stays where it is.
+        """
+        old_rows, old_cursor_id, old_cursor, old_places = self._rows, self._cursor_id, self._cursor, self._places
         places = {self._identify(row): place for place, row in enumerate(rows)}
-        same_order = len(rows) == len(old_rows) and places.keys() == self._places.keys() and list(places) == list(self._places)
+        same_order = len(rows) == len(old_rows) and list(places) == list(old_places)
         self._rows, self._places = rows, places
-        if same_order:
+        if same_order and rows:
             for place in self._visible():
                 if rows[place] != old_rows[place]:
                     self._repaint_place(place)
-            if old_cursor_id:
-                return
-        height = max(1, self.size.height - 1)
-        line = old_cursor - self.scroll_offset.y
-        self.virtual_size = Size(self.size.width, len(rows) + 1)
-        self._cursor = places.get(old_cursor_id, min(old_cursor, len(rows) - 1)) if rows else 0
+            return
+        top, height = self.scroll_offset.y, self._lines_of_rows
+        self._cursor = self._place_after_change(old_rows, old_cursor_id, old_cursor)
         self._cursor_id = self._identify(rows[self._cursor]) if rows else ""
-        if rows and old_rows and old_cursor_id in places and 0 <= line < height:
-            self.scroll_to(y=max(0, self._cursor - line), animate=False, force=True, immediate=True)
-        self._scroll_to_cursor()
+        if rows:
+            self._lost_id = ""
+        elif old_cursor_id:
+            self._lost_id = old_cursor_id
+        self.virtual_size = Size(self.size.width, len(rows) + 1)
+        line = old_cursor - top
+        if not old_rows or 0 <= line < height:
+            self._view_from(self._cursor - line if self._cursor_id == old_cursor_id else top)
+            self._scroll_to_cursor()
+        else:
+            self._view_from(places.get(self._identify(old_rows[top]), top) if top < len(old_rows) else top)
         self.refresh()
         if self._cursor_id != old_cursor_id:
             self.post_message(self.Highlighted(self, self._cursor_id))
+
+    def _place_after_change(self, old_rows: Sequence[Row], old_cursor_id: str, old_cursor: int) -> int:
+        if not self._rows:
+            return 0
+        place = self._places.get(old_cursor_id or self._lost_id)
+        if place is not None:
+            return place
+        for row in old_rows[old_cursor + 1 :]:
+            place = self._places.get(self._identify(row))
+            if place is not None:
+                return place
+        return min(old_cursor, len(self._rows) - 1)
 
     def move_to(self, row_id: str) -> bool:
         """Put the cursor on a row; false when it is not shown."""
@@ -336,7 +358,7 @@ class LineTable(ScrollView, Generic[Row], can_focus=True):
         for number, (column, cells) in enumerate(self._layout):
             title = column.title
             if column.key == self.sorted_by:
-                title += "▼" if self.reversed else "▲"
+                title = fit(title, min(cell_len(title), cells - 1)) + ("▼" if self.reversed else "▲")
             text += (" " if number else "") + fit(title, cells, column.right)
         return Strip([Segment(text, style)]).adjust_cell_length(width, style)
 
@@ -348,7 +370,7 @@ class LineTable(ScrollView, Generic[Row], can_focus=True):
 
     def _visible(self) -> range:
         top = self.scroll_offset.y
-        return range(top, min(len(self._rows), top + max(0, self.size.height - 1)))
+        return range(top, min(len(self._rows), top + self._lines_of_rows))
 
     def _repaint_place(self, place: int) -> None:
         y = place - self.scroll_offset.y + 1
@@ -368,10 +390,17 @@ class LineTable(ScrollView, Generic[Row], can_focus=True):
         self._scroll_to_cursor()
         self.post_message(self.Highlighted(self, self._cursor_id))
 
+    @property
+    def _lines_of_rows(self) -> int:
+        """Lines for rows, below the header."""
+        return max(1, self.size.height - 1)
+
     def _scroll_to_cursor(self) -> None:
-        height = max(1, self.size.height - 1)
         top = self.scroll_offset.y
         if self._cursor < top:
-            self.scroll_to(y=self._cursor, animate=False, force=True, immediate=True)
-        elif self._cursor >= top + height:
-            self.scroll_to(y=self._cursor - height + 1, animate=False, force=True, immediate=True)
+            self._view_from(self._cursor)
+        elif self._cursor >= top + self._lines_of_rows:
+            self._view_from(self._cursor - self._lines_of_rows + 1)
+
+    def _view_from(self, top: int) -> None:
+        self.scroll_to(y=max(0, top), animate=False, force=True, immediate=True)
