@@ -21,6 +21,8 @@ from console.simulator.world import Subscription, World
 
 RESOURCES, SECURITY, CONTAINERS, CHANGES = "resources", "securityresources", "resourcecontainers", "resourcechanges"
 
+CHANGES_KEPT = 14 * DAY
+
 VM_TYPE, VM_EXTENSION_TYPE = "microsoft.compute/virtualmachines", "microsoft.compute/virtualmachines/extensions"
 ARC_TYPE, ARC_EXTENSION_TYPE = "microsoft.hybridcompute/machines", "microsoft.hybridcompute/machines/extensions"
 ASSESSMENT_TYPE, PRICING_TYPE, ALERT_TYPE = (
@@ -140,9 +142,9 @@ def container_rows(world: World, subscription: Subscription) -> Iterator[Json]:
 def change_rows(world: World, machine: Machine, extension: Extension, now: float) -> Iterator[Json]:
     """What resourcechanges knows of an extension: it appeared, then it was done. Kept for 14 days."""
     target = f"{machine.id}/extensions/{extension.name}"
-    if now - 14 * DAY < extension.appeared <= now:
+    if now - CHANGES_KEPT < extension.appeared <= now:
         yield _change(world, machine, target, extension.appeared, "Create", {})
-    if extension.outcome and extension.changed > extension.appeared and extension.changed > now - 14 * DAY:
+    if extension.outcome and extension.changed > extension.appeared and extension.changed > now - CHANGES_KEPT:
         change = {
             "previousValue": "Creating",
             "newValue": extension.provisioning_state,

@@ -20,11 +20,14 @@ import msgspec
 from console.simulator import graph_rows as rows
 from console.simulator.alerts import Alerts
 from console.simulator.assessments import assessments
+from console.simulator.clock import iso
 from console.simulator.machines import Machine
 from console.simulator.wire import Json
 from console.simulator.world import Subscription, World
 
 TABLES = (rows.RESOURCES, rows.SECURITY, rows.CONTAINERS, rows.CHANGES)
+PREFIX = "everything_in_"
+"""The tables of all rows are named so; queries see views of what the caller may read, and may not name these."""
 
 
 Maker = Callable[[Subscription, Sequence[Machine], float, bool], dict[str, list[Json]]]
@@ -55,7 +58,7 @@ class GraphTables:
         self._alert_marks: dict[str, tuple[int, int]] = {}
         columns = ", ".join(f'"{name}" {kind}' for name, kind in rows.COLUMNS.items())
         for table in TABLES:
-            self.connection.execute(f"CREATE TABLE all_{table} ({columns}, _needs VARCHAR)")
+            self.connection.execute(f"CREATE TABLE {PREFIX}{table} ({columns}, _needs VARCHAR)")
 
     def close(self) -> None:
         self.connection.close()
@@ -75,22 +78,24 @@ class GraphTables:
             for subscription in self._world.subscriptions.values():
                 self._refresh_alerts(subscription, now)
 
-    def show_to(self, readable: dict[str, tuple[str, ...]]) -> None:
-        """Make the tables show what a caller may read: subscription id → types."""
+    def show_to(self, readable: dict[str, tuple[str, ...]], now: float) -> None:
+        """Make the tables show what a caller may read: subscription id → types; and of changes, the last 14 days."""
         by_types: dict[tuple[str, ...], list[str]] = {}
         for subscription, types in readable.items():
             by_types.setdefault(types, []).append(subscription)
         parts = [f"(subscriptionId IN ({_listed(ids)}) AND _needs IN ({_listed(types)}))" for types, ids in by_types.items() if types]
         condition = " OR ".join(parts) or "FALSE"
+        recent = f"(properties->>'$.changeAttributes.timestamp') > '{iso(now - rows.CHANGES_KEPT)}'"
         for table in TABLES:
-            self.connection.execute(f"CREATE OR REPLACE TEMP VIEW {table} AS SELECT * EXCLUDE (_needs) FROM all_{table} WHERE {condition}")
+            shown = f"({condition}) AND {recent}" if table == rows.CHANGES else condition
+            self.connection.execute(f"CREATE OR REPLACE TEMP VIEW {table} AS SELECT * EXCLUDE (_needs) FROM {PREFIX}{table} WHERE {shown}")
 
     def _rebuild(self, part: _Part, subscription: Subscription, now: float) -> None:
         """All of a subscription's rows anew, and the moments at which time will change them."""
         world, revision = self._world, subscription.revision
         part.revisions[subscription.id] = revision
         for table in part.tables:
-            self.connection.execute(f"DELETE FROM all_{table} WHERE subscriptionId = ?", [subscription.id])
+            self.connection.execute(f"DELETE FROM {PREFIX}{table} WHERE subscriptionId = ?", [subscription.id])
         self._alert_marks.pop(subscription.id, None)
         machines = world.machines(subscription.id)
         for table, items in part.make(subscription, machines, now, True).items():
@@ -148,14 +153,14 @@ class GraphTables:
         if self._alert_marks.get(subscription.id) == mark:
             return
         self.connection.execute(
-            f"DELETE FROM all_{rows.SECURITY} WHERE subscriptionId = ? AND type = ?", [subscription.id, rows.ALERT_TYPE]
+            f"DELETE FROM {PREFIX}{rows.SECURITY} WHERE subscriptionId = ? AND type = ?", [subscription.id, rows.ALERT_TYPE]
         )
         self._insert(rows.SECURITY, [rows.alert_row(self._world, alert) for alert in known])
         self._alert_marks[subscription.id] = mark
 
     def _delete(self, table: str, ids: list[str]) -> None:
         if ids:
-            self.connection.execute(f"DELETE FROM all_{table} WHERE id IN (SELECT unnest(?))", [ids])
+            self.connection.execute(f"DELETE FROM {PREFIX}{table} WHERE id IN (SELECT unnest(?))", [ids])
 
     def _insert(self, table: str, items: Iterable[Json]) -> None:
         """Through a file of JSON lines, which DuckDB reads many times faster than it takes rows from Python."""
@@ -169,7 +174,7 @@ class GraphTables:
         described = "{" + ", ".join(f"'{name}': '{kind}'" for name, kind in columns.items()) + "}"
         names = ", ".join(f'"{name}"' for name in columns)
         self.connection.execute(
-            f"INSERT INTO all_{table} SELECT {names} FROM read_json('{path}', format='newline_delimited', columns={described})"
+            f"INSERT INTO {PREFIX}{table} SELECT {names} FROM read_json('{path}', format='newline_delimited', columns={described})"
         )
         path.unlink()
 

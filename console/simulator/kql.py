@@ -1,7 +1,7 @@
 """Resource Graph's query language, made into DuckDB's SQL by duckdb-kql.
 
-What that library lacks and queries commonly use is added here: `make_bag`, and the limits that the service sets (three joins, three
-mv-expands). Not supported, by it or by this module: `evaluate` (bag_unpack, pivot), `mv-apply`, `serialize`, `project-reorder`,
+What that library lacks and queries commonly use is added here: `make_bag`; columns named by words that its grammar reserves and the
+service does not, such as `kind`; and the limits that the service sets (three joins, three mv-expands). Not supported, by it or by this module: `evaluate` (bag_unpack, pivot), `mv-apply`, `serialize`, `project-reorder`,
 `bag_keys`, `pack_all`, `materialize`, and `union` with `withsource`. Column names compare without case, which the service does not do.
 """
 
@@ -17,9 +17,14 @@ import duckdb_kql
 from duckdb_kql.translate import functions
 
 from console.simulator import graph_rows as rows
-from console.simulator.graph_tables import TABLES
+from console.simulator.graph_tables import PREFIX, TABLES
 
 _QUOTED_OR_COMMENT = re.compile(r"""@?"(?:[^"\\\n]|\\.)*"|@?'(?:[^'\\\n]|\\.)*'|//[^\n]*""")
+_NAMES_NOT_WORDS = re.compile(r"(\.\s*)?(?<![\w$'\"\[-])(kind|title|flags|first|last|table|date|time)\b(?!\s*\(|['\"\]-])", re.IGNORECASE)
+_PARAMETER_OF = re.compile(
+    r"(?:\b(?:join|lookup|union|parse|parse-where|mv-expand|mv-apply|search|find|nulls|render\s+\w+\s+with\s*\()\s+|\w+\s*=\s*\w+\s+)$",
+    re.IGNORECASE,
+)
 _LIMITING = re.compile(r"\|\s*(?:take|limit|sample|sample-distinct)\b", re.IGNORECASE)
 _MAX_JOINS = _MAX_EXPANDS = 3
 
@@ -44,6 +49,24 @@ class BadQuery(Exception):
         self.details = list(details)
 
 
+def quote_names(query: str) -> str:
+    """The query with columns such as `kind` written as `['kind']`, which the library's grammar asks for and the service does not."""
+    parts, end = [], 0
+    for skipped in _QUOTED_OR_COMMENT.finditer(query):
+        parts += [_quote_in(query[end : skipped.start()]), skipped.group()]
+        end = skipped.end()
+    return "".join((*parts, _quote_in(query[end:])))
+
+
+def _quote_in(code: str) -> str:
+    def quote(found: re.Match[str]) -> str:
+        if not found[1] and _PARAMETER_OF.search(code[: found.start()]):
+            return found.group()
+        return f"['{found[2]}']"
+
+    return _NAMES_NOT_WORDS.sub(quote, code)
+
+
 @dataclass(frozen=True)
 class Translated:
     sql: str
@@ -55,9 +78,14 @@ class Translated:
 
 def translate(query: str, now: float) -> Translated:
     """The SQL of a query, with `now()` and `ago()` by the simulated clock; BadQuery where it cannot be."""
-    bare = _QUOTED_OR_COMMENT.sub("''", query)
+    bare = _QUOTED_OR_COMMENT.sub(lambda found: "" if found.group().startswith("//") else "''", query)
     if not bare.strip():
         raise BadQuery({"code": "InvalidQuery", "message": "Query is empty."})
+    if bare.lstrip().startswith("."):
+        raise BadQuery({"code": "ParserFailure", "message": "ParserFailure", "line": 1, "characterPositionInLine": 0, "token": "."})
+    hidden = re.search(rf"\b({PREFIX}\w+)", bare, re.IGNORECASE)
+    if hidden:
+        raise BadQuery({"code": "DisallowedLogicalTableName", "message": f"Table {hidden[1]} was not found or is not allowed."})
     for operator, limit in (("join", _MAX_JOINS), ("mv-expand", _MAX_EXPANDS)):
         if len(re.findall(rf"(?<![\w-]){operator}\b", bare, re.IGNORECASE)) > limit:
             raise BadQuery(
@@ -65,13 +93,11 @@ def translate(query: str, now: float) -> Translated:
             )
     moment = datetime.fromtimestamp(now, UTC).replace(tzinfo=None)
     try:
-        result = duckdb_kql.to_sql(query, schema=_schema(bare), query_now=moment, allow_write=False)
+        result = duckdb_kql.to_sql(quote_names(query), schema=_schema(bare), query_now=moment, allow_write=False)
     except duckdb_kql.KqlSyntaxError as error:
         raise BadQuery(_parser_failure(error)) from error
     except duckdb_kql.KqlError as error:
         raise BadQuery({"code": "UnsupportedByTheSimulator", "message": str(error)}) from error
-    if query.lstrip().startswith("."):
-        raise BadQuery({"code": "ParserFailure", "message": "ParserFailure", "line": 1, "characterPositionInLine": 0, "token": "."})
     tables = frozenset(word.lower() for word in re.findall(r"[A-Za-z]+", bare)) & frozenset(TABLES)
     return Translated(str(result), dict(result.parameters), tables, _LIMITING.search(bare) is not None)
 

@@ -31,7 +31,7 @@ class Situation:
 SITUATIONS = (
     Situation("existing-windows-linux-excluded", wdatp=True, exclude=True, unified=True, share=2.2),
     Situation("never-enabled", wdatp=None, exclude=None, unified=None, share=1.8),
-    Situation("all-on", wdatp=True, exclude=False, unified=True, share=3.0),
+    Situation("all-on", wdatp=True, exclude=False, unified=True, share=3.6),
     Situation("no-servers-plan", wdatp=False, exclude=None, unified=None, tier="Free", sub_plan=None, share=0.6),
     Situation("no-right-to-enable", wdatp=True, exclude=True, unified=True, ada=(SECURITY_READER, READER), share=0.6),
     Situation("no-right-to-see-machines", wdatp=True, exclude=True, unified=True, ada=(SECURITY_ADMIN,), share=0.6),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ssl
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
 import aiohttp
@@ -51,7 +51,7 @@ class Api:
         async with self._session.request(method, address, json=json, headers=headers, **options) as response:
             text = await response.text()
             kind = response.headers.get("Content-Type", "")
-            return Answer(response.status, await response.json() if "json" in kind and text else None, text, dict(response.headers))
+            return Answer(response.status, await response.json() if "json" in kind and text else None, text, response.headers)
 
     async def query(self, text: str, **options: Any) -> list[dict[str, Any]]:
         """The rows of a Resource Graph query."""
@@ -69,7 +69,7 @@ class Api:
 
 
 class Answer:
-    def __init__(self, status: int, body: Any, text: str, headers: dict[str, str]) -> None:
+    def __init__(self, status: int, body: Any, text: str, headers: Mapping[str, str]) -> None:
         self.status, self.body, self.text, self.headers = status, body, text, headers
 
     @property

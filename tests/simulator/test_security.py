@@ -50,7 +50,9 @@ async def test_a_setting_is_written_and_read_back(sim: Simulator, sdk: dict[str,
     ]
 
 
-async def test_turning_the_integration_on_for_the_first_time_brings_linux_and_the_unified_solution(sim: Simulator, sdk: dict[str, Any]) -> None:
+async def test_turning_the_integration_on_for_the_first_time_brings_linux_and_the_unified_solution(
+    sim: Simulator, sdk: dict[str, Any]
+) -> None:
     async with _client(sdk, sim.subscription("never-enabled")) as client:
         await client.settings.update("WDATP", DataExportSettings(enabled=True))
         assert await _settings(client) == {"MCAS": True, "WDATP": True, EXCLUDE: False, "WDATP_UNIFIED_SOLUTION": True}
@@ -75,7 +77,9 @@ async def test_plans_are_read_and_bought(sim: Simulator, sdk: dict[str, Any]) ->
         assert (await client.pricings.get(f"subscriptions/{sim.subscription('linux-not-set')}", "VirtualMachines")).sub_plan == "P1"
 
 
-async def test_an_unregistered_subscription_answers_404_or_401_until_it_is_registered(sim: Simulator, sdk: dict[str, Any], api: Api) -> None:
+async def test_an_unregistered_subscription_answers_404_or_401_until_it_is_registered(
+    sim: Simulator, sdk: dict[str, Any], api: Api
+) -> None:
     subscription = sim.subscription("provider-not-registered")
     async with _client(sdk, subscription) as client:
         with pytest.raises(ResourceNotFoundError) as settings:

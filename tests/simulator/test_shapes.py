@@ -91,7 +91,11 @@ async def test_run_commands(sim: Simulator, api: Api) -> None:
 
 
 async def test_errors_are_objects_with_a_code_and_a_message(sim: Simulator, api: Api) -> None:
-    for path in ("/subscriptions/11111111-0000-0000-0000-000000000000", "/nowhere", f"/subscriptions/{sim.subscription('all-on')}/providers/X.Y/z"):
+    for path in (
+        "/subscriptions/11111111-0000-0000-0000-000000000000",
+        "/nowhere",
+        f"/subscriptions/{sim.subscription('all-on')}/providers/X.Y/z",
+    ):
         answer = await api("GET", path)
         assert answer.status == 404
         assert json.loads(answer.text)["error"].keys() >= {"code", "message"}

@@ -158,7 +158,11 @@ async def test_no_token_a_foreign_token_and_an_expired_token_are_three_refusals(
     sim.box.tokens.expire_all()
     expired = await api("GET", "/subscriptions")
     assert [a.status for a in (missing, foreign, expired)] == [401, 401, 401]
-    assert [a.code for a in (missing, foreign, expired)] == ["AuthenticationFailed", "InvalidAuthenticationToken", "ExpiredAuthenticationToken"]
+    assert [a.code for a in (missing, foreign, expired)] == [
+        "AuthenticationFailed",
+        "InvalidAuthenticationToken",
+        "ExpiredAuthenticationToken",
+    ]
     assert f'authorization_uri="{sim.url}/{sim.tenant_id}"' in missing.headers["WWW-Authenticate"]
 
 
