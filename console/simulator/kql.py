@@ -1,8 +1,9 @@
 """Resource Graph's query language, made into DuckDB's SQL by duckdb-kql.
 
 What that library lacks and queries commonly use is added here: `make_bag`; columns named by words that its grammar reserves and the
-service does not, such as `kind`; and the limits that the service sets (three joins, three mv-expands). Not supported, by it or by this module: `evaluate` (bag_unpack, pivot), `mv-apply`, `serialize`, `project-reorder`,
-`bag_keys`, `pack_all`, `materialize`, and `union` with `withsource`. Column names compare without case, which the service does not do.
+service does not, such as `kind`; and the limits that the service sets (three joins, three mv-expands). Not supported, by it or by this
+module: `evaluate` (bag_unpack, pivot), `mv-apply`, `serialize`, `project-reorder`, `bag_keys`, `pack_all`, `materialize`, and `union`
+with `withsource`. Column names compare without case, which the service does not do.
 """
 
 from __future__ import annotations

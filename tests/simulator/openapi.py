@@ -69,7 +69,7 @@ def _load(path: Path) -> Any:
 
 
 def _mended(node: Any) -> Any:
-    """The documents made as strict as Azure is: a last page has no nextLink, enums that are open stay open, and a bare `object` is anything."""
+    """The documents made as strict as Azure: a last page has no nextLink, open enums are open, and a bare `object` is anything."""
     if isinstance(node, dict):
         mended = {key: _mended(value) for key, value in node.items()}
         if isinstance(node.get("x-ms-enum"), dict) and node["x-ms-enum"].get("modelAsString"):

@@ -83,13 +83,15 @@ VM = "type =~ 'Microsoft.Compute/virtualMachines'"
         f"resources | where {VM} | extend p = properties.storageProfile.imageReference['publisher'] | summarize count() by tostring(p)",
         "resources | summarize n = count(), names = make_list(name), kinds = make_set(type) by subscriptionId | order by n desc",
         "resources | where type has 'extensions' | summarize b = make_bag(pack(name, properties.provisioningState)) by resourceGroup",
-        "resources | where type contains 'extensions' | summarize countif(properties.provisioningState == 'Failed'), dcount(name) by location",
+        "resources | where type contains 'extensions' | summarize countif(properties.provisioningState == 'Failed'), "
+        "dcount(name) by location",
         "resources | extend s = split(id, '/') | project subscription = tostring(s[2]), last = tostring(s[array_length(s) - 1])",
         "resources | mv-expand part = split(id, '/') | summarize count() by tostring(part)",
         "resources | where isnotempty(tags.environment) | extend e = tostring(tags['environment']) | summarize count() by e",
         "resources | where isnotnull(tags) and tags has 'prod' | project name, tags",
         "resources | extend t = todatetime(properties.timeCreated) | where t < ago(1d) and t > datetime(2000-01-01) | project name, t",
-        "resources | project x = strcat(name, '@', location), y = iff(type has 'hybrid', 'arc', 'vm'), z = coalesce(tostring(properties.nope), 'none')",
+        "resources | project x = strcat(name, '@', location), y = iff(type has 'hybrid', 'arc', 'vm'), "
+        "z = coalesce(tostring(properties.nope), 'none')",
         "resources | project n = strlen(name), u = toupper(name), r = replace_string(name, '-', '_'), e = extract('([a-z]+)', 1, name)",
         "resources | project c = case(type has 'extensions', 'ext', type has 'hybrid', 'arc', 'vm') | summarize count() by c",
         "let vms = resources | where type =~ 'microsoft.compute/virtualmachines' | project id, name; vms | count",
@@ -102,18 +104,19 @@ VM = "type =~ 'Microsoft.Compute/virtualMachines'"
         "resources | where id has_any ('vm-', 'berlin') and name !contains 'zzz' and name !in~ ('a', 'b') | count",
         "resources | parse id with '/subscriptions/' s '/resourceGroups/' g '/' * | project s, g | take 2",
         "resources | extend d = parse_json('{\"a\": [1, 2]}') | project d.a[0], toint(d.a[1]) | take 1",
-        "resources | where bin(todatetime(properties.timeCreated), 1d) < now() | summarize count() by bin(todatetime(properties.timeCreated), 30d)",
-        "resources | join kind=inner (resourcecontainers | where type =~ 'microsoft.resources/subscriptions' | project subscriptionName = name, "
-        "subscriptionId) on subscriptionId | project name, subscriptionName | order by name asc",
+        "resources | where bin(todatetime(properties.timeCreated), 1d) < now() "
+        "| summarize count() by bin(todatetime(properties.timeCreated), 30d)",
+        "resources | join kind=inner (resourcecontainers | where type =~ 'microsoft.resources/subscriptions' "
+        "| project subscriptionName = name, subscriptionId) on subscriptionId | project name, subscriptionName | order by name asc",
         "resources | join kind=leftouter (securityresources | where type =~ 'microsoft.security/assessments' | extend machineId = "
-        "tolower(tostring(properties.resourceDetails.Id)) | summarize healthy = countif(properties.status.code == 'Healthy') by machineId) on "
-        "$left.id == $right.machineId | project name, healthy",
+        "tolower(tostring(properties.resourceDetails.Id)) | summarize healthy = countif(properties.status.code == 'Healthy') by machineId) "
+        "on $left.id == $right.machineId | project name, healthy",
         "resources | join kind=leftanti (resources | where type has 'extensions' | project name) on name | count",
         "securityresources | where type == 'microsoft.security/pricings' and name == 'VirtualMachines' | project subscriptionId, "
         "tier = tostring(properties.pricingTier), plan = tostring(properties.subPlan)",
         "securityresources | where type =~ 'microsoft.security/locations/alerts' and properties.Status == 'Active' | project id, "
-        "title = tostring(properties.AlertDisplayName), severity = tostring(properties.Severity), at = todatetime(properties.TimeGeneratedUtc), "
-        "entities = properties.Entities, machine = tostring(properties.ResourceIdentifiers[0].azureResourceId) | order by at desc",
+        "title = tostring(properties.AlertDisplayName), severity = tostring(properties.Severity), "
+        "at = todatetime(properties.TimeGeneratedUtc), entities = properties.Entities, machine = tostring(properties.ResourceIdentifiers[0].azureResourceId) | order by at desc",
         "resourcecontainers | where type =~ 'microsoft.resources/subscriptions' | project name, state = tostring(properties.state), tags",
     ],
 )
