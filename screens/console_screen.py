@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import ClassVar
 
+from textual import events
 from textual.app import ComposeResult
 from textual.content import Content
 from textual.screen import Screen
@@ -23,6 +24,11 @@ STEPS: tuple[tuple[str, str], ...] = (
     ("machines", "Machines"),
 )
 """The walk of the seed, for which the keys 1 to 4 stand; ``n`` goes on to the next step."""
+
+SMALLEST = (40, 10)
+"""Columns and rows that a main screen needs; on less it only says so."""
+
+TOO_SMALL = f"This terminal is too small: mde-console needs {SMALLEST[0]}×{SMALLEST[1]}, better 80×24. q leaves."
 
 COALESCE = 0.1
 """Seconds in which several changes of the cache become one reading."""
@@ -47,6 +53,9 @@ class ConsoleScreen(Screen[None]):
         .busy { color: $text-primary; }
         .muted { color: $text-muted; }
         .accent { color: $text-accent; }
+        #too-small { display: none; color: $text-warning; }
+        &.-too-small > * { display: none !important; }
+        &.-too-small > #too-small { display: block !important; }
         #hint { height: auto; max-height: 3; padding: 0 1; color: $text-muted; }
     }
     """
@@ -65,6 +74,7 @@ class ConsoleScreen(Screen[None]):
         yield from self.body()
         yield StatusBar(self.desk)
         yield Footer(show_command_palette=False, compact=True)
+        yield Static(TOO_SMALL, id="too-small", markup=False)
 
     def body(self) -> Iterator[Widget]:
         """The widgets between title and status bar."""
@@ -99,8 +109,26 @@ class ConsoleScreen(Screen[None]):
         for stop in self._stop_listening:
             stop()
 
+    def on_resize(self, event: events.Resize) -> None:
+        """Where there is no room for the screen, a sentence stands instead, and nothing is done that cannot be seen."""
+        small = event.size.width < SMALLEST[0] or event.size.height < SMALLEST[1]
+        if small != self.has_class("-too-small"):
+            self.set_class(small, "-too-small")
+            if not small:
+                self.call_after_refresh(self._focus_again)
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """No key of the screen works unseen."""
+        return False if self.has_class("-too-small") else super().check_action(action, parameters)
+
+    def _focus_again(self) -> None:
+        if self.focused is None and self.AUTO_FOCUS:
+            for widget in self.query(self.AUTO_FOCUS):
+                widget.focus()
+
     async def on_screen_resume(self) -> None:
         """In front again: read what has changed meanwhile."""
+        self._focus_again()
         if self._dirty:
             await self._reload()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any, ClassVar, Generic, TypeVar
 
-from textual import on
+from textual import events, on
 from textual.binding import BindingType
 from textual.widget import Widget
 from textual.widgets import Input, Static
@@ -39,6 +39,7 @@ class TableScreen(ConsoleScreen, Generic[Row]):
     def __init__(self, desk: Desk) -> None:
         super().__init__(desk)
         self._all: Sequence[Row] = ()
+        self._haystacks: dict[str, str] = {}
         self.filter_text = ""
         self.table: LineTable[Row] = LineTable(self.COLUMNS, self.identify, self.cell, empty=self.EMPTY, id="table")
         self.table.sorted_by = self.SORT_KEYS[0] if self.SORT_KEYS else ""
@@ -78,8 +79,12 @@ class TableScreen(ConsoleScreen, Generic[Row]):
         return f"{len(shown):,} of {len(self._all):,}"
 
     async def load(self) -> None:
-        """Read the rows and show them."""
+        """Read the rows and show them. The mark of a row that is gone for good goes with it."""
         self._all = await self.rows()
+        self._haystacks.clear()
+        if self.table.marks:
+            there = {self.identify(row) for row in self._all}
+            self.table.set_marks(self.table.marks & there)
         self.rearrange()
 
     def rearrange(self) -> None:
@@ -87,14 +92,27 @@ class TableScreen(ConsoleScreen, Generic[Row]):
         words = self.filter_text.casefold().split()
         shown = [row for row in self._all if self.keep(row)]
         if words:
-            shown = [row for row in shown if all(word in hay for hay in (self.haystack(row).casefold(),) for word in words)]
+            shown = [row for row in shown if self._matches(row, words)]
         key = self.table.sorted_by
         if key:
             shown.sort(key=self.identify)
             shown.sort(key=lambda row: self.sort_value(row, key), reverse=self.table.reversed)
         self.table.set_rows(shown)
-        marked = len(self.table.marks)
-        text = self.summary(shown) + (f" · {marked:,} marked" if marked else "")
+        self._tell_count()
+
+    def _matches(self, row: Row, words: Sequence[str]) -> bool:
+        row_id = self.identify(row)
+        haystack = self._haystacks.get(row_id)
+        if haystack is None:
+            haystack = self._haystacks[row_id] = self.haystack(row).casefold()
+        return all(word in haystack for word in words)
+
+    def _tell_count(self) -> None:
+        shown = self.table.rows
+        text = self.summary(shown)
+        if marks := self.table.marks:
+            hidden = len(marks) - sum(1 for row in shown if self.identify(row) in marks)
+            text += f" · {len(marks):,} marked" + (f" ({hidden:,} not shown)" if hidden else "")
         if self.filter_text:
             text += f" · filter “{self.filter_text}”"
         self.query_one("#count", Static).update(text, layout=False)
@@ -125,6 +143,12 @@ class TableScreen(ConsoleScreen, Generic[Row]):
         field = self.query_one("#filter", Input)
         field.set_class(bool(self.filter_text), "-open")
         self.table.focus()
+
+    def on_key(self, event: events.Key) -> None:
+        """The arrows move the cursor of the table also while a filter is typed."""
+        if event.key in ("up", "down") and self.query_one("#filter", Input).has_focus:
+            event.stop()
+            self.table.action_move(-1 if event.key == "up" else 1)
 
     def clear_filter(self) -> bool:
         """Clear the filter; false when there was none."""
@@ -160,7 +184,7 @@ class TableScreen(ConsoleScreen, Generic[Row]):
 
     @on(LineTable.Marked)
     def _marks_changed(self) -> None:
-        self.rearrange()
+        self._tell_count()
 
     def action_copy_id(self) -> None:
         """Copy the id under the cursor."""
@@ -170,8 +194,3 @@ class TableScreen(ConsoleScreen, Generic[Row]):
     def clock_moved(self) -> None:
         """Ages in the table move on: paint the lines whose text changed."""
         self.table.repaint_changed()
-
-    def on_screen_resume(self) -> None:
-        """The table has the focus unless something else took it."""
-        if self.focused is None:
-            self.table.focus()

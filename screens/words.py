@@ -70,7 +70,7 @@ def alert_status_cell(status: str) -> tuple[str, str]:
 
 
 def age(then: datetime | None, now: datetime) -> str:
-    """How long ago, short: ``now``, ``45s``, ``12m``, ``3h``, ``9d``; ``–`` when not known."""
+    """How long ago, short: ``45s``, ``12m``, ``3h``, ``9d``; ``0s`` for what a clock ahead of ours wrote, ``–`` when not known."""
     if then is None:
         return "–"
     return span((now - then).total_seconds())
@@ -85,7 +85,7 @@ def until(then: datetime | None, now: datetime) -> str:
 
 
 def span(seconds: float) -> str:
-    """A length of time in its largest unit."""
+    """A length of time in its largest unit; hours up to two days, since a day is what onboarding may take."""
     seconds = max(0, int(seconds))
     if seconds < 60:
         return f"{seconds}s"

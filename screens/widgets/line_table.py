@@ -93,7 +93,7 @@ class LineTable(ScrollView, Generic[Row], can_focus=True):
             color: $block-cursor-foreground;
             text-style: $block-cursor-text-style;
         }
-        & > .line-table--cursor-blurred { background: $panel; }
+        & > .line-table--cursor-blurred { background: $panel; text-style: bold; }
         & > .line-table--mark { color: $text-accent; text-style: bold; }
         & > .line-table--good { color: $text-success; }
         & > .line-table--bad { color: $text-error; }
@@ -196,7 +196,7 @@ class LineTable(ScrollView, Generic[Row], can_focus=True):
     def set_rows(self, rows: Sequence[Row]) -> None:
         """Show these rows instead; only changed lines are painted.
 
-        The cursor stays on its id and on its line of the screen. If its row is gone, it goes to the next that is left; if all rows are gone,
+        The cursor stays on its id and on its line of the screen. Where its row is gone, it goes to the next that is left; if all are gone,
         it comes back with its row. A view that was scrolled away from the cursor stays where it is.
         """
         old_rows, old_cursor_id, old_cursor, old_places = self._rows, self._cursor_id, self._cursor, self._places
