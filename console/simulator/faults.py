@@ -25,6 +25,9 @@ KINDS = {
     "empty": "a list without elements",
     "missing": "a list without its 'value'",
     "null": "a list whose 'value' is null",
+    "partial": "a plan is bought, but one of its extensions could not be switched on",
+    "unknown": "statuses, states, severities and tiers have values that nobody has heard of",
+    "strings": "booleans of settings arrive as strings",
     "slow_down": "the token endpoint says that it is polled too often",
 }
 

@@ -23,7 +23,8 @@ from console.simulator.kql import BadQuery, translate
 from console.simulator.roles import Role, allows
 from console.simulator.world import World
 
-_KEPT_RESULTS = 16
+_KEPT_ROWS = 400_000
+"""How many rows of results that are still being paged are remembered; the least recently used go first."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,7 @@ class ResourceGraph:
         """Remember a result so that its next pages are of the same moment; the token to ask for them with."""
         token = secrets.token_urlsafe(24)
         self._results[token] = result
-        while len(self._results) > _KEPT_RESULTS:
+        while len(self._results) > 1 and sum(len(kept.rows) for kept in self._results.values()) > _KEPT_ROWS:
             self._results.popitem(last=False)
         return token
 

@@ -198,7 +198,7 @@ class SignIn:
         lifetime = int(self._box.tokens.lifetime)
         body: Json = {"token_type": "Bearer", "expires_in": lifetime, "ext_expires_in": lifetime, "access_token": token}
         if principal.kind == "User":
-            info = json.dumps({"uid": principal.object_id, "utid": tenant}).encode()
+            info = json.dumps({"uid": principal.object_id, "utid": self._box.tenant_id}).encode()
             body |= {
                 "scope": f"{resource}/user_impersonation {resource}/.default",
                 "refresh_token": self._box.tokens.issue_refresh(principal, tenant, client),

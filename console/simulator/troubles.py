@@ -5,6 +5,9 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
 
 from console.simulator.faults import Fault
 from console.simulator.wire import ArmError, Json, Reply
@@ -35,8 +38,10 @@ async def before(faults: list[Fault]) -> Exception | None:
 
 
 def after(faults: list[Fault], reply: Reply) -> Reply:
-    """The answer with its list taken away, where a fault does that."""
+    """The answer with its list taken away or its values made strange, where a fault does that."""
     for fault in faults:
+        if fault.kind in _STRANGE and reply.status in (200, 201) and reply.body is not None:
+            reply = replace(reply, body=_STRANGE[fault.kind](reply.body))
         if reply.status == 200 and isinstance(reply.body, dict):
             key = "value" if "value" in reply.body else "data" if "data" in reply.body else ""
             if not key:
@@ -49,6 +54,32 @@ def after(faults: list[Fault], reply: Reply) -> Reply:
             elif fault.kind == "null":
                 reply = Reply({**rest, key: None}, 200, reply.headers)
     return reply
+
+
+def _partial(body: Any) -> Any:
+    """PutPricingByNamePartialSuccess in the official examples."""
+    failed = {"code": "Failed", "message": "Failed find dedicated first party application client ID for extension"}
+    for extension in body.get("properties", {}).get("extensions", []) if isinstance(body, dict) else []:
+        extension["operationStatus"] = failed
+    return body
+
+
+def _unknown(body: Any) -> Any:
+    return _mapped(body, lambda key, value: f"New{value}" if key in _ENUMS and isinstance(value, str) else value)
+
+
+def _strings(body: Any) -> Any:
+    return _mapped(body, lambda key, value: str(value).lower() if key == "enabled" and isinstance(value, bool) else value)
+
+
+def _mapped(node: Any, change: Callable[[str, Any], Any]) -> Any:
+    if isinstance(node, dict):
+        return {key: change(key, _mapped(value, change)) for key, value in node.items()}
+    return [_mapped(item, change) for item in node] if isinstance(node, list) else node
+
+
+_ENUMS = ("severity", "status", "state", "pricingTier", "subPlan", "provisioningState", "executionState", "kind", "registrationState")
+_STRANGE: dict[str, Callable[[Any], Any]] = {"partial": _partial, "unknown": _unknown, "strings": _strings}
 
 
 def _error(fault: Fault) -> Exception | None:

@@ -116,6 +116,25 @@ async def test_lists_lose_their_value(sim: Simulator, api: Api, spec: str, expec
     assert (await api("GET", "/subscriptions")).body == expected
 
 
+async def test_values_become_strange(sim: Simulator, api: Api) -> None:
+    base = f"/subscriptions/{sim.subscription('all-on')}"
+    sim.faults.add("strings:/settings")
+    sim.faults.add("unknown:/alerts|subscriptions/[^/]+$")
+    settings = await api("GET", f"{base}/providers/Microsoft.Security/settings")
+    assert {s["properties"]["enabled"] for s in settings.body["value"]} == {"true", "false"}
+    assert (await api("GET", base)).body["state"] == "NewEnabled"
+    alerts = (await api("GET", f"{base}/providers/Microsoft.Security/alerts")).body["value"]
+    assert all(a["properties"]["severity"].startswith("New") for a in alerts)
+
+
+async def test_a_plan_is_bought_only_in_part(sim: Simulator, api: Api) -> None:
+    sim.faults.add("partial:^PUT ")
+    path = f"/subscriptions/{sim.subscription('all-on')}/providers/Microsoft.Security/pricings/VirtualMachines"
+    answer = await api("PUT", path, json={"properties": {"pricingTier": "Standard", "subPlan": "P2"}})
+    assert answer.status == 200
+    assert {e["operationStatus"]["code"] for e in answer.body["properties"]["extensions"]} == {"Failed"}
+
+
 async def test_resource_graph_can_be_refused_alone(sim: Simulator, api: Api) -> None:
     sim.faults.add("403:Microsoft.ResourceGraph")
     assert (await api("POST", "/providers/Microsoft.ResourceGraph/resources", json={"query": "resources"})).status == 403

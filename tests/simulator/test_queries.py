@@ -116,7 +116,8 @@ VM = "type =~ 'Microsoft.Compute/virtualMachines'"
         "tier = tostring(properties.pricingTier), plan = tostring(properties.subPlan)",
         "securityresources | where type =~ 'microsoft.security/locations/alerts' and properties.Status == 'Active' | project id, "
         "title = tostring(properties.AlertDisplayName), severity = tostring(properties.Severity), "
-        "at = todatetime(properties.TimeGeneratedUtc), entities = properties.Entities, machine = tostring(properties.ResourceIdentifiers[0].azureResourceId) | order by at desc",
+        "at = todatetime(properties.TimeGeneratedUtc), entities = properties.Entities, "
+        "machine = tostring(properties.ResourceIdentifiers[0].azureResourceId) | order by at desc",
         "resourcecontainers | where type =~ 'microsoft.resources/subscriptions' | project name, state = tostring(properties.state), tags",
     ],
 )

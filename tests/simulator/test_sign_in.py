@@ -28,6 +28,7 @@ def _device_credential(sim: Simulator, prompt: Any) -> DeviceCodeCredential:
         disable_instance_discovery=True,
         connection_verify=str(sim.ca_file),
         prompt_callback=prompt,
+        additionally_allowed_tenants=["*"],
     )
 
 
@@ -51,6 +52,21 @@ async def test_the_device_code_credential_signs_in_once_the_code_is_approved(sim
     assert (claims["upn"], claims["tid"], claims["aud"]) == ("ada@contoso.example", sim.tenant_id, sim.url)
     again = await asyncio.to_thread(credential.get_token, f"{sim.url}/.default", tenant_id=sim.tenant_id)
     assert again.token == token.token, "MSAL found the account and the token in its cache"
+
+
+async def test_a_second_tenant_needs_no_second_sign_in(sim: Simulator) -> None:
+    prompts: list[str] = []
+
+    def approve(_uri: str, code: str, _expires: object) -> None:
+        prompts.append(code)
+        sim.sign_in.approve(code)
+
+    credential = _device_credential(sim, approve)
+    other = sim.world.tenants[1].id
+    await asyncio.to_thread(credential.get_token, f"{sim.url}/.default")
+    token = await asyncio.to_thread(credential.get_token, f"{sim.url}/.default", tenant_id=other)
+    assert _claims(token.token)["tid"] == other
+    assert len(prompts) == 1
 
 
 async def test_an_approved_token_lists_subscriptions(sim: Simulator, sdk: dict[str, Any]) -> None:

@@ -231,7 +231,8 @@ async def test_changes_of_extensions_are_recorded_with_their_times(sim: Simulato
     query = (
         "resourcechanges | extend at = todatetime(properties.changeAttributes.timestamp), kind = tostring(properties.changeType) "
         "| where properties.targetResourceId contains '/extensions/MDE.' | project at, kind, "
-        "target = tostring(properties.targetResourceId), now = tostring(properties.changes['properties.provisioningState'].newValue) | order by at asc"
+        "target = tostring(properties.targetResourceId), "
+        "now = tostring(properties.changes['properties.provisioningState'].newValue) | order by at asc"
     )
     rows = await api.query(query, subscriptions=[subscription])
     assert {row["kind"] for row in rows} == {"Create", "Update"}
