@@ -173,13 +173,13 @@ def _explained(error: Exception, cloud: Cloud, method: str) -> SignInError:
     """The sentence for whatever a credential raised, made from its codes and types."""
     from azure.core.exceptions import AzureError, ServiceRequestError, ServiceResponseError
 
-    chain = [error, error.__cause__, error.__context__]
+    chain = _chain(error)
     text = clean(str(error), 2000)
     if found := _AADSTS.search(text):
         code = found.group(1)
         advice = ADVICE.get(code, "Look the code up at https://login.microsoftonline.com/error.")
         return SignInError(f"Sign-in by {method} was refused (AADSTS{code}). {advice}", f"AADSTS{code}")
-    names = {type(one).__name__ for one in chain if one is not None}
+    names = {type(one).__name__ for one in chain}
     if any("SSL" in name or "Certificate" in name for name in names) or "CERTIFICATE_VERIFY_FAILED" in text:
         return SignInError(
             f"The certificate of {cloud.authority} is not trusted. If your network inspects TLS or this is a private cloud, "
@@ -188,7 +188,7 @@ def _explained(error: Exception, cloud: Cloud, method: str) -> SignInError:
         )
     if "ProxyError" in names:
         return SignInError("The proxy in HTTPS_PROXY refuses. Check its address and NO_PROXY.", "proxy")
-    if isinstance(error, ServiceRequestError | ServiceResponseError | OSError) or names & {"ConnectionError", "ConnectTimeout"}:
+    if any(isinstance(one, ServiceRequestError | ServiceResponseError | OSError) for one in chain):
         return SignInError(
             f"{cloud.authority} cannot be reached. Check the network, HTTPS_PROXY and NO_PROXY, and the authority of the cloud file.",
             "unreachable",
@@ -199,6 +199,15 @@ def _explained(error: Exception, cloud: Cloud, method: str) -> SignInError:
         return SignInError("The sign-in was declined, or the code was not entered in time. Try again.", "declined")
     kind = "is not available" if isinstance(error, AzureError) else f"failed ({type(error).__name__})"
     return SignInError(f"Sign-in by {method} {kind} on this machine.", "unavailable")
+
+
+def _chain(error: BaseException | None) -> list[BaseException]:
+    """An error and what caused it."""
+    found: list[BaseException] = []
+    while error is not None and error not in found:
+        found.append(error)
+        error = error.__cause__ or error.__context__
+    return found
 
 
 # The ways

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -156,8 +157,12 @@ async def connect(
     on_prompt: Callable[[DevicePrompt], None] | None = None,
     on_wait: Callable[[Wait], None] | None = None,
     cache: Callable[[str, str], tuple[FleetCache, Journal] | None] = lambda tenant, principal: None,
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
 ) -> Connection:
-    """Sign in, open the gateway and the cache. ``cache`` may hand over files that are open already for this tenant and principal."""
+    """Sign in, open the gateway and the cache. ``cache`` may hand over files that are open already for this tenant and principal.
+
+    ``sleep`` is how requests wait before they are tried again.
+    """
     from console.gateway.azure import Azure
     from console.identity import sign_in
     from console.workers.work import Work
@@ -165,7 +170,7 @@ async def connect(
     signed_in = await sign_in(setup.cloud, setup.method, setup.tenant or None, on_prompt, setup.environ)
     azure = None
     try:
-        azure = await Azure.open(setup.cloud, signed_in, on_wait=on_wait, read_only=setup.read_only)
+        azure = await Azure.open(setup.cloud, signed_in, on_wait=on_wait, sleep=sleep, read_only=setup.read_only)
         tenant_id = signed_in.tenant_id or setup.tenant
         fleet, journal = cache(tenant_id, signed_in.principal) or await open_cache(setup, tenant_id, signed_in.principal)
         remember(setup, tenant_id, signed_in.principal)

@@ -15,7 +15,7 @@ from cache.failure import Failure
 from cache.model import Alert
 from cache.text import clean
 from console.gateway.errors import BadAnswer, problem_from
-from console.gateway.reading import Item, Send, at, fetch, items, lines, moment, pages, part_of, text
+from console.gateway.reading import Item, Send, at, fetch, items, lines, moment, pages, part_of, resource_id, text
 
 API = "2022-01-01"
 ENDPOINT_PRODUCTS = ("microsoft defender atp", "microsoft defender for endpoint")
@@ -54,14 +54,14 @@ async def set_status(client: SecurityCenter, alert_id: str, status: str) -> None
 
 def alert_of(row: Item) -> Alert:
     """An alert from ARM's JSON. Whatever is missing or odd is blank."""
-    whole, properties = text(row, "id"), at(row, "properties")
+    whole, properties = resource_id(row, "id"), at(row, "properties")
     extended = at(properties, "extendedProperties")
     extended = extended if isinstance(extended, Mapping) else {}
     machine_id = next(
         (
-            text(one, "azureResourceId")
+            resource_id(one, "azureResourceId")
             for one in items(properties, "resourceIdentifiers")
-            if text(one, "type").lower() == "azureresource" and _is_machine(text(one, "azureResourceId"))
+            if text(one, "type").lower() == "azureresource" and _is_machine(resource_id(one, "azureResourceId"))
         ),
         None,
     )
@@ -103,7 +103,7 @@ def _is_machine(resource_id: str) -> bool:
 def _machine_of_entities(properties: object) -> str | None:
     for entity in items(properties, "entities"):
         for path in (("resourceId",), ("azureResourceId",), ("azureID",), ("host", "azureID")):
-            if _is_machine(found := text(entity, *path)):
+            if _is_machine(found := resource_id(entity, *path)):
                 return found
     return None
 

@@ -10,7 +10,7 @@ from azure.core.rest import HttpRequest
 
 from cache.model import Extension, Machine
 from console.gateway.errors import AzureProblem, Forbidden
-from console.gateway.reading import Item, Send, at, fetch, items, moment, pages, part_of, tags_of, text
+from console.gateway.reading import Item, Send, at, fetch, items, moment, pages, part_of, resource_id, tags_of, text
 
 COMPUTE_API = "2026-04-01"
 HYBRID_API = "2026-07-15"
@@ -22,7 +22,7 @@ MESSAGE = 3000
 
 def machine_of_graph(row: Item) -> Machine:
     """A row of ``machines.kql``."""
-    whole = text(row, "id")
+    whole = resource_id(row, "id")
     vm = "virtualmachines" in text(row, "type").lower()
     image = [text(row, key) for key in ("imagePublisher", "imageOffer", "imageSku")]
     return Machine(
@@ -68,7 +68,7 @@ def _power(code: str) -> str:
 
 
 def _vm(row: Item) -> Machine:
-    whole = text(row, "id")
+    whole = resource_id(row, "id")
     reference = at(row, "properties", "storageProfile", "imageReference")
     image = [text(reference, key) for key in ("publisher", "offer", "sku")]
     return Machine(
@@ -98,7 +98,7 @@ def _power_of(row: Item) -> str:
 
 
 def _arc(row: Item) -> Machine:
-    whole = text(row, "id")
+    whole = resource_id(row, "id")
     return Machine(
         whole,
         text(row, "name", limit=200) or whole.rsplit("/", 1)[-1],
@@ -205,5 +205,5 @@ async def _power_states(send: Send, base: str) -> dict[str, Machine]:
     found: dict[str, Machine] = {}
     url = f"{base}/Microsoft.Compute/virtualMachines?api-version={COMPUTE_API}&statusOnly=true"
     async for page in pages(send, url, "reading power states"):
-        found |= {text(one, "id").lower(): _vm(one) for one in page}
+        found |= {resource_id(one, "id").lower(): _vm(one) for one in page}
     return found

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import aiohttp
 import msgspec
@@ -25,6 +25,7 @@ Send = Callable[..., Awaitable[Any]]
 
 Item = Mapping[str, Any]
 MOST_PAGES = 10_000
+MOST_ID = 2000
 
 
 def at(item: object, *path: str) -> Any:
@@ -94,6 +95,15 @@ def tags_of(item: object) -> dict[str, str]:
     if not isinstance(value, Mapping):
         return {}
     return {clean(key, 200): clean(one, 300) for key, one in value.items() if isinstance(one, str | int | float)}
+
+
+def resource_id(item: object, *path: str) -> str:
+    """A resource id at ``path``, safe to show and still exact: one with characters that do not belong there is percent-encoded."""
+    value = at(item, *path)
+    if not isinstance(value, str):
+        return ""
+    odd = clean(value, MOST_ID) != value or any(character in value for character in "?#%\\")
+    return quote(value[:MOST_ID].encode("utf-8", "replace"), safe="/-_.~()@$ ") if odd else value
 
 
 def part_of(resource_id: str, after: str) -> str:

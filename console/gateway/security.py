@@ -10,7 +10,7 @@ from azure.mgmt.security.models import DataExportSettings
 from cache.failure import Failure
 from cache.model import Assessment
 from console.gateway.errors import problem_from
-from console.gateway.reading import Item, Send, fetch, flag, pages, part_of, text
+from console.gateway.reading import Item, Send, fetch, flag, pages, part_of, resource_id, text
 
 SETTINGS_API = "2022-05-01"
 PRICINGS_API = "2024-01-01"
@@ -63,7 +63,7 @@ async def servers_plan(send: Send, origin: str, subscription_id: str) -> str:
 
 def assessment_of(row: Item) -> Assessment | None:
     """A recommendation about a resource, from ARM or from Resource Graph; ``None`` for one that is not about agents."""
-    key, whole = text(row, "name").lower(), text(row, "id")
+    key, whole = text(row, "name").lower(), resource_id(row, "id")
     if key not in AGENT_RECOMMENDATIONS:
         return None
     cut = whole.lower().rfind("/providers/microsoft.security/assessments/")

@@ -28,6 +28,10 @@ class SimulatedTime:
         return datetime.fromtimestamp(self._clock.now(), UTC)
 
 
+async def no_wait(_: float) -> None:
+    """Requests that are tried again are tried again at once."""
+
+
 Connect = Callable[..., Awaitable[Connection]]
 
 
@@ -53,7 +57,7 @@ async def connect_as(simulator: Simulator, tmp_path: Path) -> AsyncIterator[Conn
                 environ={"MDE_CONSOLE_TOKEN": simulator.token(principal)},
                 **options,
             )
-            connection = await connect(setup, Activity(setup.clock))
+            connection = await connect(setup, Activity(setup.clock), sleep=no_wait)
             stack.push_async_callback(connection.close)
             return connection
 

@@ -95,7 +95,7 @@ async def test_when_azure_has_moved_since_the_plan_nothing_is_sent(simulator: Si
 
 async def test_a_write_whose_answer_is_lost_is_read_back_and_not_sent_again(simulator: Simulator, ada: Connection) -> None:
     plan = await planned(ada, simulator.subscription("existing-windows-linux-excluded"))
-    simulator.faults.add(f"drop-after::/settings/{EXCLUDE}:1")
+    simulator.faults.add(f"half:1:PUT .*/settings/{EXCLUDE}:1")
     (outcome,) = await apply_plan(ada.work, plan)
     assert len(puts(simulator)) == 1
     assert outcome.code in {"confirmed", "failed"}
@@ -107,7 +107,7 @@ async def test_a_write_that_azure_refuses_is_a_failure_of_its_subscription_alone
     first, second = simulator.subscription("existing-windows-linux-excluded"), simulator.subscription("unified-off")
     await sync(ada.work)
     plan = await make_plan(ada.work, [first, second], PlanAction.ENABLE)
-    simulator.faults.add(f"409:::/subscriptions/{first}/.*/settings/{EXCLUDE}")
+    simulator.faults.add(f"409:1:PUT /subscriptions/{first}/.*/settings/{EXCLUDE}")
     outcomes = {one.subscription_id: one for one in await apply_plan(ada.work, plan)}
     assert outcomes[first].code == "failed"
     assert outcomes[second].code == "confirmed"
@@ -168,7 +168,7 @@ async def test_disabling_says_that_windows_goes_too(simulator: Simulator, ada: C
 
 async def test_cancelling_an_apply_leaves_an_intent_that_tells(simulator: Simulator, ada: Connection) -> None:
     plan = await planned(ada, simulator.subscription("existing-windows-linux-excluded"))
-    simulator.faults.add(f"latency=20:::/settings/{EXCLUDE}")
+    simulator.faults.add(f"latency=20:1:PUT .*/settings/{EXCLUDE}")
     task = asyncio.create_task(apply_plan(ada.work, plan))
     while not any(one.action == "put-setting" for one in await ada.journal.entries()):
         await asyncio.sleep(0)

@@ -52,7 +52,7 @@ async def test_missing_rights_are_a_problem_of_their_subscription_and_of_no_othe
 async def test_where_resource_graph_refuses_each_service_is_read_by_itself(simulator: Simulator, ada: Connection) -> None:
     await sync(ada.work)
     by_graph = {row.id.lower(): (row.name, row.kind, row.os_type, row.state) for row in await ada.fleet.machine_rows()}
-    simulator.faults.add("403::/providers/Microsoft.ResourceGraph")
+    simulator.faults.add("403:1:/providers/Microsoft.ResourceGraph")
     ids = [row.subscription.id for row in await ada.fleet.subscriptions()]
     for subscription_id in ids:
         await ada.fleet.put_machines(subscription_id, [], "gone")
@@ -65,7 +65,7 @@ async def test_where_resource_graph_refuses_each_service_is_read_by_itself(simul
 async def test_a_service_that_fails_leaves_what_was_known_and_says_so(simulator: Simulator, ada: Connection) -> None:
     await sync(ada.work)
     before = await ada.fleet.state_counts()
-    simulator.faults.add("500::/settings")
+    simulator.faults.add("500:1:/settings")
     report = await sync(ada.work)
     assert await ada.fleet.state_counts() == before
     assert {one.source for one in report.problems if one.code == "outage"} == {Source.SETTINGS}
@@ -112,7 +112,7 @@ async def test_machines_come_aboard_as_the_clock_runs_and_each_change_is_an_even
 
 
 async def test_no_check_passes_on_data_that_could_not_be_read(simulator: Simulator, ada: Connection) -> None:
-    simulator.faults.add("500::/Microsoft.Security/")
+    simulator.faults.add("500:1:/Microsoft.Security/")
     await sync(ada.work)
     good = simulator.subscription("all-on")
     by_id = {one.id: one for one in await ada.fleet.checks([good])}
