@@ -67,7 +67,6 @@ class ConsoleApp(App[int]):
     TITLE = "mde-console"
     BINDINGS: ClassVar[list[BindingType]] = [*bindings(EVERYWHERE)]
     ENABLE_COMMAND_PALETTE = True
-    HORIZONTAL_BREAKPOINTS: ClassVar[list[tuple[int, str]] | None] = [(0, "-narrow"), (120, "-wide")]
 
     def __init__(self, setup: Setup) -> None:
         super().__init__()
@@ -75,7 +74,7 @@ class ConsoleApp(App[int]):
         self.activity = Activity(setup.clock)
         self.desk: Desk | None = None
         self.connection: Connection | None = None
-        self.watch: Watch | None = None
+        self.poller: Watch | None = None
         self.failure: Exception | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._watching: asyncio.Task[None] | None = None
@@ -195,8 +194,8 @@ class ConsoleApp(App[int]):
         for sentence in await reconcile(work):
             self.tell(sentence)
         settings = self.setup.settings
-        self.watch = Watch(work, settings.poll_seconds, settings.moving_seconds, self._sign_in_lost)
-        self._watching = asyncio.create_task(self._watch(self.watch))
+        self.poller = Watch(work, settings.poll_seconds, settings.moving_seconds, self._sign_in_lost)
+        self._watching = asyncio.create_task(self._watch(self.poller))
 
     async def _watch(self, watch: Watch) -> None:
         while True:
@@ -281,7 +280,7 @@ class ConsoleApp(App[int]):
         place = names.index(current) if current in names else -1
         self.action_show(names[(place + 1) % len(names)])
 
-    def action_back(self) -> None:
+    async def action_back(self) -> None:
         """Clear the filter, else close the page that lies on top."""
         screen = self.screen
         clear: Callable[[], bool] | None = getattr(screen, "clear_filter", None)
@@ -378,16 +377,16 @@ class ConsoleApp(App[int]):
 
     def on_sync_requested(self, request: requests.SyncRequested) -> None:
         """Read now."""
-        if self.watch is None or self._watching is None or self._watching.done():
+        if self.poller is None or self._watching is None or self._watching.done():
             self.tell("Not signed in yet, so nothing can be read. Press ctrl+l to sign in.")
             return
-        self.watch.refresh(request.subscription_ids)
+        self.poller.refresh(request.subscription_ids)
 
     def on_pause_toggled(self, _: requests.PauseToggled) -> None:
         """Pause or go on."""
         self.activity.pause(not self.activity.paused)
-        if self.watch is not None:
-            self.watch.pause(self.activity.paused)
+        if self.poller is not None:
+            self.poller.pause(self.activity.paused)
 
     def on_sign_in_requested(self, _: requests.SignInRequested) -> None:
         """Sign in again, with the cache that is open."""
@@ -484,8 +483,8 @@ class ConsoleApp(App[int]):
                 self.tell(f"{outcome.name}: {outcome.message}", error=outcome.code not in {"confirmed", "nothing"})
         if good == len(outcomes):
             self.tell("Azure confirms the change. Press 4 to watch the machines come aboard.")
-        if self.watch is not None:
-            self.watch.refresh()
+        if self.poller is not None:
+            self.poller.refresh()
 
     async def _triage(self, request: requests.AlertStatusRequested) -> None:
         from console.workers.triage import set_status
@@ -536,7 +535,7 @@ class ConsoleApp(App[int]):
             self._watching.cancel()
             await asyncio.gather(self._watching, return_exceptions=True)
         self.setup = setup
-        connection, self.connection, self.watch = self.connection, None, None
+        connection, self.connection, self.poller = self.connection, None, None
         if connection is not None:
             await connection.azure.close()
             await connection.signed_in.close()

@@ -50,7 +50,7 @@ def version() -> str:
     return metadata.version("mde-console")
 
 
-def _common(absent: object) -> argparse.ArgumentParser:
+def _common(absent: object) -> Parser:
     """The options that stand before or after a verb. ``absent`` is the default of those not given."""
     parser = Parser(add_help=False, argument_default=absent)
     parser.add_argument("--cloud", metavar="NAME|FILE", help="public (the default), usgovernment, china, a name in clouds/, or a TOML file")
