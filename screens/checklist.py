@@ -89,7 +89,6 @@ class ChecklistScreen(TableScreen[Check]):
 
     def on_resize(self, event: events.Resize) -> None:
         """On a wide terminal the detail stands beside the table."""
-        super().on_resize(event)
         self.set_class(event.size.width >= 120, "-wide")
 
     async def rows(self) -> Sequence[Check]:

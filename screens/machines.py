@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any, ClassVar
 
-from textual import on
+from textual import events, on
 from textual.binding import BindingType
 from textual.widget import Widget
 from textual.widgets import Static
@@ -221,7 +221,7 @@ class MachinesScreen(TableScreen[MachineRow]):
         self._next_due = min((row.due for row in self._shown if row.state in WAITING and row.due and row.due > now), default=None)
         self._tell_hint()
 
-    def on_resize(self) -> None:
+    def on_resize(self, event: events.Resize) -> None:
         """What is cut depends on the width."""
         if self._all:
             self.rearrange()

@@ -49,7 +49,7 @@ done
 try "account set" "$az" account set --subscription "$subscription"
 try "vm list" "$az" vm list --query '[].name' -o json
 try "security setting list" "$az" security setting list --query '[].{name:name,enabled:enabled}' -o json
-try "security setting update" "$az" security setting update --name WDATP --enabled true
+try "security setting update" "$az" security setting update --name WDATP --data-export-settings enabled=true
 try "security pricing show" "$az" security pricing show --name VirtualMachines --query '{tier:pricingTier,plan:subPlan}' -o json
 try "graph query by az rest" "$az" rest --method post --url "$url/providers/Microsoft.ResourceGraph/resources?api-version=2021-03-01" \
   --resource "$url" --body "{\"subscriptions\":[\"$subscription\"],\"query\":\"resources | summarize count() by type | order by type asc\"}"
