@@ -67,6 +67,7 @@ class ConsoleApp(App[int]):
     TITLE = "mde-console"
     BINDINGS: ClassVar[list[BindingType]] = [*bindings(EVERYWHERE)]
     ENABLE_COMMAND_PALETTE = True
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (120, "-wide")]
 
     def __init__(self, setup: Setup) -> None:
         super().__init__()

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any, ClassVar
 
-from textual import events, on
+from textual import on
 from textual.binding import BindingType
 from textual.containers import Container
 from textual.widget import Widget
@@ -62,7 +62,6 @@ class ChecklistScreen(TableScreen[Check]):
         #split { height: 1fr; layout: vertical; }
         #split > #table { height: 1fr; min-height: 5; }
         #detail { height: 9; border-top: solid $panel; }
-        #count { dock: bottom; }
     }
     ChecklistScreen.-wide {
         #split { layout: horizontal; }
@@ -86,10 +85,6 @@ class ChecklistScreen(TableScreen[Check]):
             with PageScroll(id="detail", can_focus=False):
                 yield Document(id="document")
         yield line
-
-    def on_resize(self, event: events.Resize) -> None:
-        """On a wide terminal the detail stands beside the table."""
-        self.set_class(event.size.width >= 120, "-wide")
 
     async def rows(self) -> Sequence[Check]:
         """The checks of the chosen subscriptions."""
