@@ -22,26 +22,37 @@ UNIFIED = "WDATP_UNIFIED_SOLUTION"
 def read_settings(raw: Mapping[str, bool | None], readable: bool = True) -> tuple[str | None, str | None, str | None]:
     """Integration, Linux and unified solution as :class:`~cache.model.Subscription` has them.
 
-    Absent is a state of its own: WDATP absent is off, the others are *not set*. Nothing listed while the caller may not read security
-    settings tells nothing (``readable`` false): then all three are unknown.
+    Absent is a state of its own: WDATP absent is off, the others are *not set*. A setting that is there with ``None`` holds something
+    that is neither true nor false, so it is not known. Nothing listed while the caller may not read security settings
+    (``readable`` false) tells nothing: then all three are not known.
     """
     if not raw and not readable:
         return None, None, None
-    integration = "on" if raw.get(WDATP) else "off"
-    excluded, unified = raw.get(EXCLUDE_LINUX), raw.get(UNIFIED)
-    linux = "not-set" if excluded is None else "excluded" if excluded else "enabled"
-    return integration, linux, "not-set" if unified is None else "on" if unified else "off"
+    return (
+        _word(raw, WDATP, "on", "off", absent="off"),
+        _word(raw, EXCLUDE_LINUX, "excluded", "enabled", absent="not-set"),
+        _word(raw, UNIFIED, "on", "off", absent="not-set"),
+    )
+
+
+def _word(raw: Mapping[str, bool | None], name: str, true: str, false: str, *, absent: str) -> str | None:
+    if name not in raw:
+        return absent
+    value = raw[name]
+    return None if value is None else true if value else false
 
 
 def windows_on(subscription: Subscription) -> bool | None:
     """Whether Windows machines of the subscription are onboarded; ``None`` when its settings are not known."""
-    return None if subscription.integration is None else subscription.integration == "on"
+    return {"on": True, "off": False}.get(subscription.integration or "")
 
 
 def linux_on(subscription: Subscription) -> bool | None:
-    """Whether Linux machines are onboarded: the integration is on and Linux is not excluded. *Not set* counts as not excluded."""
-    if subscription.integration is None:
-        return None
-    if subscription.integration != "on":
-        return False
-    return None if subscription.linux is None else subscription.linux != "excluded"
+    """Whether Linux machines are onboarded: the integration is on and Linux is not excluded.
+
+    *Not set* counts as not excluded, as in Microsoft's own script. ``None`` when the settings are not known.
+    """
+    integration = windows_on(subscription)
+    if integration is not True:
+        return integration
+    return {"enabled": True, "not-set": True, "excluded": False}.get(subscription.linux or "")
