@@ -1,0 +1,225 @@
+"""Step 1: every subscription that can be seen, how far it has come, and which of them are chosen."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from typing import Any, ClassVar
+
+from textual import on
+from textual.binding import BindingType
+from textual.widget import Widget
+from textual.widgets import Static
+
+from cache.model import Problem, Source, Subscription, SubscriptionRow
+from screens.actions import bindings
+from screens.coverage import COVERAGE_SHAPES, Coverage, compact_states, coverage, machines_tone, next_step
+from screens.desk import Desk
+from screens.requests import GoTo, SelectionChanged
+from screens.table_screen import TableScreen
+from screens.widgets.line_table import Cell, Column, LineTable
+from screens.words import count
+
+PLANS = {"standard": "on"}
+"""Words for plans where Azure's own are longer than the column."""
+
+NOTHING_READ = "No subscriptions yet: press r to read Azure."
+NOTHING_TO_SEE = "You can see no subscription here: ask for Reader and Security Reader, or press t for another tenant."
+
+
+class SubscriptionsScreen(TableScreen[SubscriptionRow]):
+    """The subscriptions by name. What is chosen here is what the other screens look at."""
+
+    NAME = "subscriptions"
+    TITLE_TEXT = "Subscriptions"
+    SCOPES: ClassVar[tuple[str, ...]] = ("subscriptions", "table")
+    TABLES = frozenset(("subscriptions", "machines", "onboarding", "alerts", "selection"))
+    COLUMNS = (
+        Column("chosen", "✓", 1),
+        Column("name", "Subscription", 16, weight=5),
+        Column("id", "Id", 9, weight=3, rank=4),
+        Column("plan", "Plan", 4, rank=3),
+        Column("integration", "MDE", 3, rank=2),
+        Column("linux", "Linux", 10, rank=1),
+        Column("unified", "Unified", 7, rank=7),
+        Column("machines", "Machines", 13, weight=3, rank=5),
+        Column("notes", "Notes", 9, weight=2, rank=1),
+    )
+    SORT_KEYS = ("name", "linux", "plan", "integration", "machines", "notes", "chosen")
+    EMPTY = NOTHING_READ
+    BINDINGS: ClassVar[list[BindingType]] = [*bindings("subscriptions")]
+    DEFAULT_CSS = """
+    SubscriptionsScreen #hint { height: 3; }
+    """
+
+    def __init__(self, desk: Desk) -> None:
+        super().__init__(desk)
+        self._tenant_problems: list[Problem] = []
+        self._read_at: datetime | None = None
+
+    def body(self) -> Iterator[Widget]:
+        """The table, its counts, and what is next for the row under the cursor."""
+        yield from super().body()
+        yield Static("", id="hint", markup=False)
+
+    async def rows(self) -> Sequence[SubscriptionRow]:
+        """Every subscription, and what went wrong for the tenant as a whole."""
+        fleet = self.desk.fleet
+        self._tenant_problems = await fleet.problems([""])
+        self._read_at = await fleet.oldest(Source.SUBSCRIPTIONS)
+        return await fleet.subscriptions()
+
+    def identify(self, row: SubscriptionRow) -> str:
+        """The subscription's id."""
+        return row.subscription.id
+
+    def cell(self, row: SubscriptionRow, key: str) -> Cell:
+        """A cell's text and tone."""
+        one = row.subscription
+        match key:
+            case "chosen":
+                return ("✓", "accent") if row.selected else ("", "")
+            case "name":
+                return one.name or one.id, ""
+            case "id":
+                return one.id, "muted"
+            case "plan":
+                plan = one.servers_plan
+                return ("?", "warn") if plan is None else (PLANS.get(plan, plan), "warn" if plan == "free" else "")
+            case "integration":
+                return ("?", "warn") if one.integration is None else (one.integration, "good" if one.integration == "on" else "warn")
+            case "linux":
+                return _linux_cell(one)
+            case "unified":
+                return (one.unified or "?").replace("not-set", "not set"), "good" if one.unified == "on" else "muted"
+            case "machines":
+                return (
+                    ("not seen", "warn")
+                    if one.can_see_machines is False and not row.machines
+                    else (compact_states(row), machines_tone(row))
+                )
+            case _:
+                return _notes(row)
+
+    def sort_value(self, row: SubscriptionRow, key: str) -> Any:
+        """By the word that the column shows, except coverage (least covered first), machines and problems (most first)."""
+        name = row.subscription.name.casefold()
+        match key:
+            case "linux":
+                return list(Coverage).index(coverage(row.subscription)), name
+            case "machines":
+                return -row.machines, name
+            case "notes":
+                return not self.cell(row, key)[0], -len(row.problems), name
+            case "chosen":
+                return not row.selected, name
+            case "name":
+                return name
+            case _:
+                return self.cell(row, key)[0].casefold(), name
+
+    def haystack(self, row: SubscriptionRow) -> str:
+        """Everything that the filter looks at."""
+        one = row.subscription
+        cells = " ".join(self.cell(row, column.key)[0] for column in self.COLUMNS)
+        problems = " ".join(f"{problem.code} {problem.message}" for problem in row.problems)
+        tags = " ".join(f"{name}={value}" for name, value in one.tags.items())
+        return f"{cells} {one.state} {coverage(one)} {one.tenant_id} {one.linux or ''} {' '.join(row.states)} {problems} {tags}"
+
+    def summary(self, shown: Sequence[SubscriptionRow]) -> str:
+        """How many are shown, how many chosen, and how far they have come."""
+        chosen = sum(row.selected for row in self._all)
+        scope = f"{chosen:,} chosen" if chosen else "none chosen: the other screens show all"
+        counts = Counter(coverage(row.subscription) for row in shown)
+        covered = "  ".join(f"{shape} {counts[one]:,} {one}" for one, (shape, _) in COVERAGE_SHAPES.items() if counts[one])
+        return f"{len(shown):,} of {len(self._all):,} · {scope} · {covered}"
+
+    def rearrange(self) -> None:
+        """Show the rows, and below them what is next."""
+        if self._all:
+            self.table.empty = "No subscription passes the filter: Esc clears it."
+        else:
+            self.table.empty = NOTHING_READ if self._read_at is None else NOTHING_TO_SEE
+        super().rearrange()
+        self._tell_next()
+
+    def action_choose(self) -> None:
+        """Choose the marked subscriptions, or the one under the cursor."""
+        self._choose()
+
+    def action_choose_all(self) -> None:
+        """Look at every subscription again."""
+        if any(row.selected for row in self._all):
+            self.post_message(SelectionChanged(frozenset()))
+            self.notify("No subscription is chosen any more, so the other screens show all.", markup=False)
+
+    @on(LineTable.Opened, "#table")
+    def _go_on(self) -> None:
+        if self._choose():
+            self.post_message(GoTo("checklist"))
+
+    @on(LineTable.Highlighted, "#table")
+    def _cursor_moved(self) -> None:
+        self._tell_next()
+
+    def _choose(self) -> bool:
+        """Ask for the marked rows (also those that a filter hides) to be remembered as chosen, or for the one under the cursor."""
+        chosen = self.table.marks or frozenset(filter(None, (self.table.cursor_id,)))
+        if not chosen:
+            return False
+        if chosen != {self.identify(row) for row in self._all if row.selected}:
+            self.post_message(SelectionChanged(chosen))
+            self.notify(
+                f"{count(len(chosen), 'subscription')} chosen: 2 Checklist, 3 Enable and 4 Machines now look at that.", markup=False
+            )
+        self.table.set_marks(frozenset())
+        return True
+
+    def _tell_next(self) -> None:
+        self.query_one("#hint", Static).update("\n".join(self._hint()), layout=False)
+
+    def _hint(self) -> Iterator[str]:
+        row = self.table.cursor_row
+        if row is None:
+            yield from (f"✗ {_flat(problem.message)}" for problem in self._tenant_problems[:3])
+            return
+        one = row.subscription
+        facts = [one.id, count(row.machines, "machine"), f"{count(row.alerts, 'open alert')}"]
+        if one.unified:
+            facts.insert(1, f"unified {one.unified.replace('not-set', 'not set')}")
+        yield " · ".join(facts)
+        if row.problems:
+            more = f" (and {len(row.problems) - 1:,} more: press 9)" if len(row.problems) > 1 else ""
+            yield f"✗ {_flat(row.problems[0].message)}{more}"
+        yield f"→ {next_step(row, self.desk.session.integration_supported)}"
+
+
+def _linux_cell(one: Subscription) -> Cell:
+    where = coverage(one)
+    shape, tone = COVERAGE_SHAPES[where]
+    if where is Coverage.NO_PLAN and one.integration == "on":
+        return {"enabled": ("● enabled", "muted"), "excluded": ("✗ excluded", "bad")}.get(one.linux or "", ("◐ not set", "warn"))
+    words = {Coverage.ENABLED: "enabled", Coverage.EXCLUDED: "excluded", Coverage.NOT_SET: "not set", Coverage.OFF: "off"}
+    if where in words:
+        return f"{shape} {words[where]}", tone
+    return ("○ off", "muted") if where is Coverage.NO_PLAN else ("? unknown", "warn")
+
+
+def _notes(row: SubscriptionRow) -> Cell:
+    """What else matters about a row, in as few words as can be: its own state, problems, missing rights."""
+    one = row.subscription
+    notes = []
+    if one.state.casefold() != "enabled":
+        notes.append(one.state or "state unknown")
+    if row.problems:
+        notes.append(f"✗{len(row.problems)}")
+    if one.provider is not None and one.provider.casefold() != "registered":
+        notes.append("unregistered")
+    if one.can_enable is False:
+        notes.append("no right")
+    return " ".join(notes), "bad" if row.problems else "warn" if notes else ""
+
+
+def _flat(text: str) -> str:
+    return " ".join(text.split())
