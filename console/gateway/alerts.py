@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
 from urllib.parse import urlsplit
@@ -15,13 +16,25 @@ from cache.failure import Failure
 from cache.model import Alert
 from cache.text import clean
 from console.gateway.errors import BadAnswer, problem_from
-from console.gateway.reading import Item, Send, at, fetch, items, lines, moment, pages, part_of, resource_id, text
+from console.gateway.reading import Item, Send, address_of, at, fetch, items, lines, moment, pages, part_of, resource_id, text
 
 API = "2022-01-01"
 ENDPOINT_PRODUCTS = ("microsoft defender atp", "microsoft defender for endpoint")
-PORTAL_DOMAINS = (".microsoft.com", ".azure.com", ".azure.us", ".azure.cn", ".microsoft.us", ".microsoft.cn", ".windows.com")
+PORTAL_DOMAINS = (
+    ".portal.azure.com",
+    ".portal.azure.us",
+    ".portal.azure.cn",
+    ".security.microsoft.com",
+    ".security.microsoft.us",
+    ".security.microsoft.cn",
+    ".securitycenter.windows.com",
+    ".securitycenter.microsoft.com",
+)
+"""Hosts of portals and nothing wider: under azure.com anybody can have a name (cloudapp.azure.com)."""
+
 VERBS = {"Dismissed": "dismiss", "Active": "activate", "Resolved": "resolve", "InProgress": "in_progress"}
 MOST_ENTITIES = 40
+_HOST = re.compile(r"[a-z0-9.-]+")
 
 
 async def alerts(send: Send, origin: str, subscription_id: str) -> AsyncIterator[list[Alert]]:
@@ -33,7 +46,7 @@ async def alerts(send: Send, origin: str, subscription_id: str) -> AsyncIterator
 
 async def alert_status(send: Send, origin: str, alert_id: str) -> str:
     """The status of one alert, read now."""
-    document, _ = await fetch(send, HttpRequest("GET", f"{origin}{alert_id}?api-version={API}"), "reading the alert")
+    document, _ = await fetch(send, HttpRequest("GET", address_of(origin, alert_id, f"?api-version={API}")), "reading the alert")
     return text(document, "properties", "status") or "Unknown"
 
 
@@ -88,7 +101,7 @@ def alert_of(row: Item) -> Alert:
         _defender_link(properties, extended),
         _entities(items(properties, "entities")),
         tuple(
-            (clean(key, 120), clean(value, 1000))
+            (clean(key, 120), text(extended, key, limit=1000))
             for key, value in extended.items()
             if isinstance(value, str | int | float) and not _is_link(value)
         ),
@@ -115,7 +128,12 @@ def _safe(address: str) -> str:
         host = (parts.hostname or "").lower()
     except ValueError:
         return ""
-    if parts.scheme != "https" or parts.username or parts.password or any(character.isspace() for character in address):
+    if (
+        parts.scheme != "https"
+        or "@" in parts.netloc
+        or _HOST.fullmatch(host) is None
+        or any(one.isspace() or one == "\\" for one in address)
+    ):
         return ""
     return address if any(f".{host}".endswith(domain) for domain in PORTAL_DOMAINS) else ""
 
@@ -130,7 +148,7 @@ def _defender_link(properties: object, extended: Mapping[str, Any]) -> str:
         if isinstance(value, str) and "link" in str(key).lower():
             try:
                 candidates.append(text(json.loads(value), "value"))
-            except ValueError:
+            except (ValueError, RecursionError):
                 candidates.append(clean(value, 1000))
     return next((safe for one in candidates if (safe := _safe(one)) and "portal.azure" not in safe), "")
 

@@ -88,6 +88,8 @@ def problem_from_status(status: int, body: bytes, what: str) -> AzureProblem:
         )
     if low == "disallowedprovider":
         return NotRegistered(f"The offer of this subscription forbids Microsoft.Security, so {what} does not work.")
+    if low == "invalidauthenticationtokentenant":
+        return Forbidden(f"The subscription belongs to another tenant than the one you are signed in to, so {what} does not work.")
     if status == 401:
         return SignInRequired(f"Azure does not accept the sign-in any more while {what} (HTTP 401{_named(code)}). Sign in again.")
     if status == 403:
@@ -113,7 +115,7 @@ def problem_from(error: Exception, what: str) -> AzureProblem:
     if isinstance(error, HttpResponseError) and status is not None and status >= 400:
         return problem_from_status(status, _body_of(error.response), what)
     names = {type(one).__name__ for one in _chain(error)}
-    if any("Certificate" in name or "SSL" in name for name in names):
+    if any("Certificate" in name or "CertVerification" in name for name in names):
         return Outage(f"The certificate was not trusted while {what}. Name your CA as ca_file in a cloud file.")
     if names & {"ClientAuthenticationError", "CredentialUnavailableError"}:
         return SignInRequired(f"The sign-in gives no token any more while {what}. Sign in again.")
@@ -148,7 +150,7 @@ def _error_of(body: bytes) -> tuple[str, str]:
     """Code and message of an error body; empty where it is HTML or nothing."""
     try:
         document = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         return "", ""
     error = document.get("error", document) if isinstance(document, dict) else {}
     if isinstance(error, str):

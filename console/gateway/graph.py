@@ -10,9 +10,9 @@ from typing import Any
 
 from azure.core.rest import HttpRequest
 
-from console.gateway.errors import BadAnswer
+from console.gateway.errors import BadAnswer, Throttled
 from console.gateway.reading import Send, at, fetch, items, text
-from console.gateway.transport import OnWait, Sleep, Wait, quota_reset
+from console.gateway.transport import BUDGET, OnWait, Sleep, Wait, quota_reset
 
 API = "2021-03-01"
 MOST_SUBSCRIPTIONS = 1000
@@ -51,6 +51,8 @@ async def rows(
             body = {"subscriptions": batch, "query": query(name), "options": options}
             request = HttpRequest("POST", f"{origin}/providers/Microsoft.ResourceGraph/resources?api-version={API}", json=body)
             document, headers = await fetch(send, request, "asking Resource Graph")
+            if not isinstance(at(document, "data"), list):  # nothing read is not the same as nothing there
+                raise BadAnswer("Resource Graph answered without rows.")
             yield items(document, "data")
             following = at(document, "$skipToken")
             token = following if isinstance(following, str) and following else None
@@ -70,6 +72,8 @@ async def _pace(headers: Any, on_wait: OnWait | None, sleep: Sleep) -> None:
     if str(headers.get("x-ms-user-quota-remaining", "")) != "0":
         return
     seconds = quota_reset(headers) or 0.0
+    if seconds > BUDGET:
+        raise Throttled(f"Resource Graph asks to wait {seconds:.0f} seconds, which is too long. It is tried again with the next reading.")
     if seconds > 0:
         if on_wait is not None:
             on_wait(Wait("Resource Graph", seconds, "the quota of Resource Graph is used up", 1))

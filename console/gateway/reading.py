@@ -46,7 +46,15 @@ def text(item: object, *path: str, limit: int = 4000) -> str:
     value = at(item, *path)
     if isinstance(value, bool):
         return str(value).lower()
-    return clean(value, limit) if isinstance(value, str | int | float) else ""
+    return _said(value, limit) if isinstance(value, str | int | float) else ""
+
+
+def _said(value: str | float, limit: int) -> str:
+    """A text or number, cleaned; a number beyond all sense is empty (Python refuses to write it)."""
+    try:
+        return clean(value, limit)
+    except ValueError:
+        return ""
 
 
 def lines(item: object, *path: str) -> str:
@@ -82,11 +90,10 @@ def moment(item: object, *path: str) -> datetime | None:
         value = f"{head}.{tail[: min(digits, 6)]}{tail[digits:]}"
     try:
         time = datetime.fromisoformat(value)
-    except ValueError:
+        time = time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
+    except (ValueError, OverflowError):
         return None
-    if time.year < 1900:
-        return None
-    return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
+    return time if time.year >= 1900 else None
 
 
 def tags_of(item: object) -> dict[str, str]:
@@ -94,7 +101,7 @@ def tags_of(item: object) -> dict[str, str]:
     value = at(item, "tags")
     if not isinstance(value, Mapping):
         return {}
-    return {clean(key, 200): clean(one, 300) for key, one in value.items() if isinstance(one, str | int | float)}
+    return {clean(key, 200): text(value, key, limit=300) for key, one in value.items() if isinstance(one, str | int | float)}
 
 
 def resource_id(item: object, *path: str) -> str:
@@ -107,12 +114,17 @@ def resource_id(item: object, *path: str) -> str:
 
 
 def part_of(resource_id: str, after: str) -> str:
-    """The segment of a resource id that follows the segment ``after``."""
+    """The name of kind ``after`` in a resource id, which is pairs of a kind and a name: a group named *alerts* is not taken for a kind."""
+    parts = resource_id.strip("/").split("/")
+    return next((name for kind, name in zip(parts[::2], parts[1::2], strict=False) if kind.lower() == after.lower()), "")
+
+
+def address_of(origin: str, resource_id: str, rest: str) -> str:
+    """The address of a resource and ``rest`` behind it. Raises :class:`BadAnswer` for an id that would lead elsewhere."""
     parts = resource_id.split("/")
-    for place, part in enumerate(parts[:-1]):
-        if part.lower() == after.lower():
-            return parts[place + 1]
-    return ""
+    if not resource_id.lower().startswith("/subscriptions/") or any(part in {"", ".", ".."} for part in parts[1:]):
+        raise BadAnswer(f"Azure named a resource with an id that is none: {clean(resource_id, 120)}")
+    return f"{origin}{resource_id}{rest}"
 
 
 async def fetch(send: Send, request: HttpRequest, what: str) -> tuple[Any, Mapping[str, str]]:
@@ -123,17 +135,17 @@ async def fetch(send: Send, request: HttpRequest, what: str) -> tuple[Any, Mappi
         await response.close()
     except (AzureError, aiohttp.ClientError, OSError, TimeoutError, Failure, ValueError) as error:
         raise problem_from(error, what) from None
-    if response.status_code >= 400:
+    if not 200 <= response.status_code < 300:
         raise problem_from_status(response.status_code, body, what)
     try:
         return msgspec.json.decode(body), response.headers
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, ValueError, RecursionError):
         raise BadAnswer(f"Azure's answer could not be read while {what}: it is not JSON.") from None
 
 
 async def pages(send: Send, url: str, what: str) -> AsyncIterator[list[Any]]:
     """The pages of a list, following ``nextLink`` within the same origin. A page without ``value`` is an empty one."""
-    origin = urlsplit(url)[:2]
+    origin = _origin(url)
     seen = set[str]()
     next_url: str | None = url
     while next_url:
@@ -141,8 +153,22 @@ async def pages(send: Send, url: str, what: str) -> AsyncIterator[list[Any]]:
             raise BadAnswer(f"Azure's list does not end: it names the same page twice, while {what}.")
         seen.add(next_url)
         document, _ = await fetch(send, HttpRequest("GET", next_url), what)
+        if not isinstance(document, Mapping) or not isinstance(at(document, "value"), list | None):
+            raise BadAnswer(f"Azure's answer is not a list while {what}.")
         yield items(document, "value")
         following = at(document, "nextLink")
         next_url = following if isinstance(following, str) and following else None
-        if next_url is not None and urlsplit(next_url)[:2] != origin:
-            raise BadAnswer(f"Azure's list goes on at another address ({clean(urlsplit(next_url).netloc, 80)}), which is not followed.")
+        if next_url is not None and _origin(next_url) != origin:
+            raise BadAnswer(f"Azure's list goes on at another address ({clean(following, 80)}), which is not followed.")
+
+
+def _origin(url: str) -> tuple[str, str, int] | None:
+    """Scheme, host and port, to compare by: ARM writes its port out in some links. ``None`` for what is no plain address."""
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        return None
+    if "@" in parts.netloc or "\\" in url or not parts.hostname:
+        return None
+    return parts.scheme, parts.hostname, port or (443 if parts.scheme == "https" else 80)

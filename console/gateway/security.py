@@ -67,7 +67,7 @@ def assessment_of(row: Item) -> Assessment | None:
     if key not in AGENT_RECOMMENDATIONS:
         return None
     cut = whole.lower().rfind("/providers/microsoft.security/assessments/")
-    machine_id = whole[:cut] if cut > 0 else text(row, "properties", "resourceDetails", "id")
+    machine_id = whole[:cut] if cut > 0 else resource_id(row, "properties", "resourceDetails", "id")
     return Assessment(
         machine_id,
         part_of(whole, "subscriptions"),

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from azure.core.rest import HttpRequest
 
 from cache.model import Permission, Subscription
+from cache.text import clean
 from console.gateway.reading import Send, fetch, items, pages, tags_of, text
 
 API = "2022-12-01"
@@ -44,8 +45,8 @@ async def permissions(send: Send, origin: str, subscription_id: str) -> tuple[Pe
     found: list[Permission] = []
     async for page in pages(send, url, "reading your permissions"):
         for one in page:
-            actions = tuple(action for action in items(one, "actions") if isinstance(action, str))
-            without = tuple(action for action in items(one, "notActions") if isinstance(action, str))
+            actions = tuple(clean(action) for action in items(one, "actions") if isinstance(action, str))
+            without = tuple(clean(action) for action in items(one, "notActions") if isinstance(action, str))
             found.append(Permission(actions, without))
     return tuple(found)
 

@@ -7,24 +7,25 @@ retry a throttled POST. Policy instances hold state and are made anew for each c
 from __future__ import annotations
 
 import asyncio
-import ipaddress
+import math
 import random
 import ssl
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from datetime import UTC
 from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import urlsplit
 
 import aiohttp
-from azure.core.exceptions import AzureError, ServiceRequestError
+from azure.core.exceptions import AzureError, DecodeError, HttpResponseError, IncompleteReadError
 from azure.core.pipeline import PipelineRequest, PipelineResponse
 from azure.core.pipeline.policies import AsyncHTTPPolicy, ContentDecodePolicy, RequestIdPolicy, UserAgentPolicy
 from azure.core.pipeline.transport import AioHttpTransport
 from azure.mgmt.core.policies import AsyncARMChallengeAuthenticationPolicy
 
-from console.clouds import Cloud
+from console.clouds import Cloud, is_loopback
 from console.gateway.errors import Throttled
 
 CONNECT_SECONDS = 15
@@ -58,11 +59,13 @@ def seconds_to_wait(headers: Any, now: float | None = None) -> float | None:
     value = headers.get("Retry-After")
     if value:
         try:
-            return max(0.0, float(value))
+            return _sensible(float(value))
         except ValueError:
             try:
-                return max(0.0, parsedate_to_datetime(value).timestamp() - (time.time() if now is None else now))
-            except (ValueError, TypeError):
+                at = parsedate_to_datetime(value)
+                at = at if at.tzinfo is not None else at.replace(tzinfo=UTC)
+                return _sensible(at.timestamp() - (time.time() if now is None else now))
+            except (ValueError, TypeError, OverflowError):
                 return None
     return quota_reset(headers) if str(headers.get("x-ms-user-quota-remaining", "")) == "0" else None
 
@@ -74,7 +77,11 @@ def quota_reset(headers: Any) -> float | None:
         hours, minutes, seconds = (float(part) for part in parts)
     except ValueError:
         return None
-    return max(0.0, hours * 3600 + minutes * 60 + seconds)
+    return _sensible(hours * 3600 + minutes * 60 + seconds)
+
+
+def _sensible(seconds: float) -> float | None:
+    return max(0.0, seconds) if math.isfinite(seconds) else None
 
 
 class RetryPolicy(AsyncHTTPPolicy[Any, Any]):
@@ -103,8 +110,7 @@ class RetryPolicy(AsyncHTTPPolicy[Any, Any]):
                 asked = seconds_to_wait(response.http_response.headers)
                 reason = "Azure wants fewer requests" if status == 429 else f"Azure answered {status}"
             except (AzureError, aiohttp.ClientError, TimeoutError, OSError) as error:
-                before_sending = isinstance(error, ServiceRequestError)
-                if attempt >= TRIES or not (reads or before_sending) or not _is_of_the_line(error):
+                if attempt >= TRIES or not (reads or _is_before_sending(error)) or not _is_of_the_line(error):
                     raise
                 reason = "the connection failed"
             pause = asked if asked is not None else min(LONGEST_WAIT, FIRST_WAIT * 2 ** (attempt - 1)) * random.uniform(0.7, 1.3)
@@ -130,12 +136,25 @@ def _is_reading(request: PipelineRequest[Any]) -> bool:
 
 def _is_of_the_line(error: Exception) -> bool:
     """Whether a failure can be of the line: not one of certificates or of the sign-in, which trying again does not mend."""
+    hopeless = ssl.SSLCertVerificationError | aiohttp.ClientConnectorCertificateError | aiohttp.InvalidURL
+    if any(isinstance(one, hopeless) for one in _causes(error)):
+        return False
+    return isinstance(error, IncompleteReadError) or not isinstance(error, HttpResponseError | DecodeError)
+
+
+def _is_before_sending(error: Exception) -> bool:
+    """Whether the connection was never made. The SDK's ``ServiceRequestError`` does not tell: it covers lines cut after the request."""
+    return any(isinstance(one, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError) for one in _causes(error))
+
+
+def _causes(error: BaseException) -> list[BaseException]:
+    """An error and what it was raised from; not what merely happened before it."""
+    found: list[BaseException] = []
     cause: BaseException | None = error
-    while cause is not None:
-        if isinstance(cause, ssl.SSLCertVerificationError | aiohttp.ClientConnectorCertificateError):
-            return False
-        cause = cause.__cause__ or cause.__context__
-    return type(error).__name__ not in {"ClientAuthenticationError", "CredentialUnavailableError", "HttpResponseError", "DecodeError"}
+    while cause is not None and cause not in found:
+        found.append(cause)
+        cause = cause.__cause__ or (None if cause.__suppress_context__ else cause.__context__)
+    return found
 
 
 async def _read_body(response: Any) -> None:
@@ -161,6 +180,8 @@ class Transport:
             auto_decompress=False,
             cookie_jar=aiohttp.DummyCookieJar(),
         )
+        # aiohttp sends a PUT again by itself when a connection is cut, and has no public switch for that; here one place retries.
+        self._session._retry_connection = False
 
     def policies(self) -> list[Any]:
         """A fresh set of policies."""
@@ -187,14 +208,3 @@ class Transport:
     async def close(self) -> None:
         """Close all connections."""
         await self._session.close()
-
-
-def is_loopback(address: str) -> bool:
-    """Whether an address is this machine, around which proxies are never asked."""
-    host = urlsplit(address).hostname or ""
-    if host == "localhost" or host.endswith(".localhost"):
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
