@@ -1,0 +1,159 @@
+"""Everything that went wrong, with its time: what the console noted, and the problems that have not gone away."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, ClassVar
+
+from textual import on
+from textual.containers import VerticalScroll
+from textual.widget import Widget
+from textual.widgets import Static
+
+from cache.model import LogEntry, Problem
+from screens.requests import CopyRequested
+from screens.table_screen import TableScreen
+from screens.widgets.line_table import Cell, Column, LineTable
+from screens.words import age, moment
+
+KEPT = 2000
+"""Lines of the log that are shown; the cache keeps no more."""
+
+LEVELS: dict[str, tuple[int, str, str]] = {
+    "problem": (0, "✗ problem", "bad"),
+    "error": (1, "✗ error", "bad"),
+    "warning": (2, "! warning", "warn"),
+    "info": (3, "· info", "muted"),
+}
+"""For every level its rank, its shape and word, and its tone. A problem is what has not gone away yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A line of the log, or a problem that still is one."""
+
+    id: str
+    at: datetime
+    level: str
+    where: str
+    message: str
+
+
+def lines(entries: Sequence[LogEntry], problems: Sequence[Problem], names: dict[str, str]) -> list[Line]:
+    """Entries (newest first, as the cache gives them) and problems as lines, each with an id that stays its own while the log grows."""
+    found = [
+        Line(f"problem {one.source} {one.subscription_id}", one.at, "problem", _where(one, names), f"{one.code}: {one.message}")
+        for one in problems
+    ]
+    same: Counter[tuple[datetime, str]] = Counter()
+    for entry in reversed(entries):  # from the oldest, so that a new line changes no id
+        same[entry.at, entry.message] += 1
+        number = same[entry.at, entry.message]
+        found.append(Line(f"log {entry.at.isoformat()} {number} {entry.message}", entry.at, entry.level, "", entry.message))
+    return found
+
+
+def _where(problem: Problem, names: dict[str, str]) -> str:
+    if not problem.subscription_id:
+        return f"tenant: {problem.source}"
+    return f"{names.get(problem.subscription_id.lower(), problem.subscription_id)}: {problem.source}"
+
+
+class LogScreen(TableScreen[Line]):
+    """The log, newest first, with the full text of the line under the cursor below it."""
+
+    NAME = "log"
+    TITLE_TEXT = "Log"
+    SCOPES: ClassVar[tuple[str, ...]] = ("log", "table")
+    TABLES = frozenset(("log", "problems", "subscriptions"))
+    COLUMNS = (
+        Column("at", "Time (UTC)", 16),
+        Column("age", "Age", 5, rank=3, right=True),
+        Column("level", "Kind", 9),
+        Column("where", "Where", 20, weight=1, rank=2),
+        Column("message", "Message", 20, weight=4, rank=1),
+    )
+    SORT_KEYS = ("at", "level", "where")
+    EMPTY = "Nothing went wrong so far, and nothing else was noted."
+    DEFAULT_CSS = """
+    LogScreen #full { height: 7; border-top: solid $primary; padding: 0 1; scrollbar-size-vertical: 1; }
+    LogScreen #full-text { height: auto; }
+    """
+
+    def body(self) -> Iterator[Widget]:
+        """The table, its counts, and the full text of a line."""
+        yield from super().body()
+        with VerticalScroll(id="full", can_focus=True):
+            yield Static("", id="full-text", markup=False)
+
+    async def rows(self) -> Sequence[Line]:
+        """What was noted and what still is a problem."""
+        fleet = self.desk.fleet
+        names = {row.subscription.id.lower(): row.subscription.name for row in await fleet.subscriptions()}
+        return lines(await fleet.log(KEPT), await fleet.problems(), names)
+
+    def identify(self, row: Line) -> str:
+        """An id of our own."""
+        return row.id
+
+    def cell(self, row: Line, key: str) -> Cell:
+        """A cell's text and tone."""
+        match key:
+            case "at":
+                return f"{row.at:%m-%d %H:%M:%S}", "muted"
+            case "age":
+                return age(row.at, self.desk.clock.now()), "muted"
+            case "level":
+                _, words, tone = LEVELS.get(row.level, (2, f"? {row.level}", "warn"))
+                return words, tone
+            case "where":
+                return row.where, ""
+            case _:
+                return " ".join(row.message.split()), ""
+
+    def sort_value(self, row: Line, key: str) -> Any:
+        """Newest first; by kind: what is still a problem first."""
+        newest = -row.at.timestamp()
+        match key:
+            case "level":
+                return LEVELS.get(row.level, (2, "", ""))[0], newest
+            case "where":
+                return row.where.casefold(), newest
+            case _:
+                return newest
+
+    def haystack(self, row: Line) -> str:
+        """Everything that the filter looks at."""
+        return f"{row.at:%Y-%m-%d %H:%M:%S} {row.level} {row.where} {row.message}"
+
+    def summary(self, shown: Sequence[Line]) -> str:
+        """How many of each kind."""
+        counts = Counter(row.level for row in shown)
+        kinds = "  ".join(f"{words.split()[0]} {counts[level]:,} {level}" for level, (_, words, _) in LEVELS.items() if counts[level])
+        return " · ".join(filter(None, (f"{len(shown):,} of {len(self._all):,}", kinds)))
+
+    def rearrange(self) -> None:
+        """Show the lines, and below them the one under the cursor in full."""
+        self.table.empty = self.EMPTY if not self._all else "No line passes the filter: Esc clears it."
+        super().rearrange()
+        self._tell_full()
+
+    def action_copy_id(self) -> None:
+        """Copy the line under the cursor: it has no id of Azure's."""
+        if row := self.table.cursor_row:
+            self.post_message(CopyRequested(f"{moment(row.at)} {row.level} {row.where} {row.message}", "line"))
+
+    @on(LineTable.Highlighted, "#table")
+    def _cursor_moved(self) -> None:
+        self._tell_full()
+
+    def _tell_full(self) -> None:
+        row = self.table.cursor_row
+        text = "" if row is None else f"{moment(row.at)} · {row.level}" + (f" · {row.where}" if row.where else "") + f"\n{row.message}"
+        field = self.query_one("#full-text", Static)
+        if str(field.content) != text:
+            field.update(text)
+            self.query_one("#full", VerticalScroll).scroll_home(animate=False)
