@@ -14,18 +14,20 @@ from cache.model import (
     Alert,
     Assessment,
     Check,
+    Diagnosis,
     Freshness,
     LogEntry,
     Machine,
     MachineEvent,
     MachineRow,
+    MachineState,
     Onboarding,
     Problem,
     Subscription,
     SubscriptionRow,
 )
 from cache.text import clean, clean_lines
-from cache.values import moment_or_none, to_json
+from cache.values import moment_or_none, one_of, to_json
 
 T = TypeVar("T")
 Ids = Collection[str]
@@ -143,6 +145,17 @@ class FleetReading:
             f"SELECT COALESCE(o.state, 'unknown'), COUNT(*) FROM machines m LEFT JOIN onboarding o ON o.machine_id = m.id{where} GROUP BY 1"
         )
         return {clean(state): int(count) for state, count in await self._database.fetch(sql, values)}
+
+    async def diagnosis_counts(self, subscription_ids: Ids | None = None) -> list[tuple[MachineState, Diagnosis, int]]:
+        """How many machines share a diagnosis in a state, most first; machines without a diagnosis are left out."""
+        where, values = _within("m.subscription_id", subscription_ids)
+        told = f"{' AND' if where else ' WHERE'} o.diagnosis IS NOT NULL"
+        sql = f"SELECT o.state, o.diagnosis, COUNT(*) FROM onboarding o JOIN machines m ON m.id = o.machine_id{where}{told} GROUP BY 1, 2"
+        counts: dict[tuple[MachineState, Diagnosis], int] = defaultdict(int)
+        for state, diagnosis, count in await self._database.fetch(sql, values):
+            if (found := rows.diagnosis(diagnosis)) is not None:
+                counts[one_of(MachineState, state, MachineState.UNKNOWN), found] += int(count)
+        return sorted(((state, one, count) for (state, one), count in counts.items()), key=lambda item: (-item[2], item[0], item[1].code))
 
     async def assessments(self, subscription_ids: Ids | None = None) -> list[Assessment]:
         """Defender for Cloud's recommendations."""

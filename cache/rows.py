@@ -193,7 +193,7 @@ def machine_line(row: Row) -> MachineRow:
         since=moment_or_none(row[12]),
         due=moment_or_none(row[13]),
         extension=_extension(extension) if isinstance(extension, dict) else None,
-        diagnosis=_diagnosis(row[15]),
+        diagnosis=diagnosis(row[15]),
         as_of=moment_or_none(row[16]),
     )
 
@@ -276,7 +276,7 @@ def onboarding(row: Row) -> Onboarding:
         due=moment_or_none(row[4]),
         explanation=clean_lines(row[5]),
         evidence=_lines(row[6]),
-        diagnosis=_diagnosis(row[7]),
+        diagnosis=diagnosis(row[7]),
     )
 
 
@@ -306,7 +306,8 @@ def _diagnosis_row(one: Diagnosis) -> str:
     )
 
 
-def _diagnosis(text: object) -> Diagnosis | None:
+def diagnosis(text: object) -> Diagnosis | None:
+    """The diagnosis in a column of the table ``onboarding``."""
     value = from_json(text)
     if not isinstance(value, dict):
         return None
