@@ -28,6 +28,11 @@ class Coverage(StrEnum):
     NOT_SET = "Linux not set"
     ENABLED = "Linux enabled"
 
+    @property
+    def search(self) -> str:
+        """The word by which a filter finds the subscriptions of this coverage and no others."""
+        return f"is:{self.value.replace(' ', '-').casefold()}"
+
 
 COVERAGE_SHAPES: dict[Coverage, tuple[str, str]] = {
     Coverage.ENABLED: ("●", "good"),
@@ -40,6 +45,10 @@ COVERAGE_SHAPES: dict[Coverage, tuple[str, str]] = {
     Coverage.UNAVAILABLE: ("×", "muted"),
 }
 """For every coverage its shape and tone, in the order in which they are listed."""
+
+
+NO_RIGHT = "is:no-right"
+"""The word by which a filter finds the subscriptions in which the user may not enable."""
 
 
 def coverage(one: Subscription) -> Coverage:

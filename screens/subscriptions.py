@@ -14,7 +14,7 @@ from textual.widgets import Static
 
 from cache.model import Problem, Source, Subscription, SubscriptionRow
 from screens.actions import bindings
-from screens.coverage import COVERAGE_SHAPES, Coverage, compact_states, coverage, machines_tone, next_step
+from screens.coverage import COVERAGE_SHAPES, NO_RIGHT, Coverage, compact_states, coverage, machines_tone, next_step
 from screens.desk import Desk
 from screens.requests import GoTo, SelectionChanged
 from screens.table_screen import TableScreen
@@ -38,7 +38,7 @@ class SubscriptionsScreen(TableScreen[SubscriptionRow]):
     COLUMNS = (
         Column("chosen", "✓", 1),
         Column("name", "Subscription", 16, weight=5),
-        Column("id", "Id", 9, weight=3, rank=4),
+        Column("id", "Id", 9, rank=4, roomy=36),
         Column("plan", "Plan", 4, rank=3),
         Column("integration", "MDE", 3, rank=2),
         Column("linux", "Linux", 10, rank=1),
@@ -125,7 +125,8 @@ class SubscriptionsScreen(TableScreen[SubscriptionRow]):
         cells = " ".join(self.cell(row, column.key)[0] for column in self.COLUMNS)
         problems = " ".join(f"{problem.code} {problem.message}" for problem in row.problems)
         tags = " ".join(f"{name}={value}" for name, value in one.tags.items())
-        return f"{cells} {one.state} {coverage(one)} {one.tenant_id} {one.linux or ''} {' '.join(row.states)} {problems} {tags}"
+        found_by = coverage(one).search + (f" {NO_RIGHT}" if one.can_enable is False else "")
+        return f"{cells} {one.state} {coverage(one)} {found_by} {one.tenant_id} {one.linux or ''} {' '.join(row.states)} {problems} {tags}"
 
     def summary(self, shown: Sequence[SubscriptionRow]) -> str:
         """How many are shown, how many chosen, and how far they have come."""

@@ -30,7 +30,7 @@ MARK = "▌"
 @dataclass(frozen=True, slots=True)
 class Column:
     """A column. It is at least ``width`` cells wide, takes ``weight`` parts of what is left over, and goes away first where ``rank`` is
-    highest when the terminal is narrow (rank 0 always stays)."""
+    highest when the terminal is narrow (rank 0 always stays). If that fits, it is ``roomy`` cells wide before the rest is shared."""
 
     key: str
     title: str
@@ -38,6 +38,7 @@ class Column:
     weight: int = 0
     rank: int = 0
     right: bool = False
+    roomy: int = 0
 
 
 def fit(text: str, width: int, right: bool = False) -> str:
@@ -57,11 +58,16 @@ def lay_out(columns: Sequence[Column], width: int) -> list[tuple[Column, int]]:
             break
         kept.remove(worst)
     spare = max(0, width - sum(column.width for column in kept) - len(kept) + 1)
+    grown: dict[str, int] = {}
+    for column in kept:
+        if 0 < column.roomy - column.width <= spare:
+            grown[column.key] = column.roomy - column.width
+            spare -= grown[column.key]
     weights = sum(column.weight for column in kept)
     widths = []
     for column in kept:
         share = spare * column.weight // weights if weights else 0
-        widths.append((column, column.width + share))
+        widths.append((column, column.width + grown.get(column.key, 0) + share))
     return widths
 
 

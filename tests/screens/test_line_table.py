@@ -263,6 +263,12 @@ def test_columns_go_away_by_rank_and_the_first_stays() -> None:
     assert [column.key for column, _ in lay_out(COLUMNS, 3)] == ["name"]
 
 
+def test_a_roomy_column_is_whole_or_short() -> None:
+    columns = (Column("name", "Name", 10, weight=1), Column("id", "Id", 9, roomy=36))
+    assert [room for _, room in lay_out(columns, 40)] == [30, 9]
+    assert [room for _, room in lay_out(columns, 60)] == [23, 36]
+
+
 columns = st.lists(
     st.builds(
         Column,

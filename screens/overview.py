@@ -1,0 +1,269 @@
+"""The fleet in one look, and what needs attention next."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import ClassVar
+
+from rich.cells import cell_len
+from textual import events, on
+from textual.binding import BindingType
+from textual.containers import Container
+from textual.content import Content
+from textual.geometry import Size
+from textual.widget import Widget
+from textual.widgets import Static
+
+from cache.model import Source
+from screens.actions import bindings
+from screens.attention import Attention, Facts, attention
+from screens.console_screen import ConsoleScreen
+from screens.coverage import COVERAGE_SHAPES, Coverage, coverage
+from screens.desk import Desk
+from screens.requests import GoTo
+from screens.widgets.document import STYLES
+from screens.widgets.line_table import Cell, Column, LineTable
+from screens.words import SEVERITIES, STATE_SHAPES, age, count, severity_cell, severity_shape
+
+LABEL = 14
+LATELY = 60
+"""Changes of machines that are asked for; as many are shown as there is room for."""
+
+PLACES = {
+    "machines": "4 Machines",
+    "alerts": "5 Alerts",
+    "subscriptions": "1 Subscriptions",
+    "enable": "3 Enable",
+    "log": "9 Log",
+    "checklist": "2 Checklist",
+}
+
+
+def proportions(counts: Mapping[str, int], width: int) -> dict[str, int]:
+    """``width`` cells shared out by ``counts``, at least one to each that is not zero (so more than ``width`` if there are more)."""
+    there = {key: number for key, number in counts.items() if number > 0}
+    if not there or width <= 0:
+        return {}
+    free = max(0, width - len(there))
+    total = sum(there.values())
+    cells = {key: 1 + free * number // total for key, number in there.items()}
+    by_rest = sorted(there, key=lambda key: -(free * there[key] % total))
+    for key in by_rest[: free - sum(one - 1 for one in cells.values())]:
+        cells[key] += 1
+    return cells
+
+
+def flow(label: str, parts: Sequence[tuple[str, str]], width: int) -> list[Content]:
+    """``label``, then ``parts`` (text and tone) side by side, in as many lines as it takes; no part is broken unless it fills a line."""
+    room = max(1, width - LABEL)
+    found: list[list[Content]] = [[]]
+    used = 0
+    for text, tone in parts:
+        length = cell_len(text)
+        if used and used + 2 + length > room:
+            found.append([])
+            used = 0
+        found[-1].append(Content.styled(text, STYLES[tone]).truncate(room, ellipsis=True))
+        used += length + (2 if used else 0)
+    heads = [Content.styled(label.ljust(LABEL), "bold"), *[Content(" " * LABEL)] * (len(found) - 1)]
+    return [Content.assemble(head, Content("  ").join(line)) for head, line in zip(heads, found, strict=True)]
+
+
+def summary(facts: Facts, width: int, now: datetime, stale_after: timedelta) -> list[Content]:
+    """The fleet in a few lines of at most ``width`` cells."""
+    scope = f"of {count(facts.chosen, 'chosen subscription')}" if facts.chosen else "of all subscriptions"
+    bar = proportions({str(state): facts.states.get(state, 0) for state in STATE_SHAPES}, width - LABEL)
+    drawn = [Content.styled(shape * bar.get(state, 0), STYLES[tone]) for state, (shape, tone) in STATE_SHAPES.items()]
+    found = [Content.assemble(Content.styled("Machines".ljust(LABEL), "bold"), *drawn)]
+    states = [
+        (f"{shape} {facts.states[state]:,} {state}", tone) for state, (shape, tone) in STATE_SHAPES.items() if facts.states.get(state)
+    ]
+    found += flow("" if bar else "Machines", [(f"{facts.machines:,} {scope}:" if states else "none known yet", ""), *states], width)
+    if not bar:
+        found = found[1:]
+    ranked = sorted(facts.alerts, key=lambda severity: (severity_shape(severity)[0], severity not in SEVERITIES))
+    alerts = [(f"{cell[0].split(' ', 1)[0]} {facts.alerts[one]:,} {one}", cell[1]) for one in ranked for cell in (severity_cell(one),)]
+    found += flow("Alerts", [(f"{sum(facts.alerts.values()):,} open:" if alerts else "none open", ""), *alerts], width)
+    counts = Counter(coverage(row.subscription) for row in facts.subscriptions)
+    covered = [(f"{shape} {counts[one]:,} {one}", tone) for one, (shape, tone) in COVERAGE_SHAPES.items() if counts[one]]
+    found += flow("Subscriptions", [(f"{len(facts.subscriptions):,}:" if covered else "none known yet", ""), *covered], width)
+    return [*found, *flow("Data", _freshness(facts, now, stale_after), width), *flow("Problems", _problems(facts), width)]
+
+
+def _freshness(facts: Facts, now: datetime, stale_after: timedelta) -> list[tuple[str, str]]:
+    """The oldest reading of each source."""
+    oldest: dict[str, datetime] = {}
+    for one in facts.freshness:
+        oldest[one.source] = min(one.fetched_at, oldest.get(one.source, one.fetched_at))
+    parts = []
+    for source in Source:
+        if (then := oldest.get(source)) is not None:
+            stale = now - then > stale_after
+            parts.append((f"{source} {age(then, now)}" + (" STALE" if stale else ""), "warn" if stale else "muted"))
+    return parts or [("nothing read yet: press r", "warn")]
+
+
+def _problems(facts: Facts) -> list[tuple[str, str]]:
+    codes = Counter(problem.code for problem in facts.problems)
+    if not codes:
+        return [("none", "good")]
+    return [(f"✗ {len(facts.problems):,}:", "bad"), *((f"{number:,} {code}", "") for code, number in codes.most_common())]
+
+
+def lately(facts: Facts, width: int, now: datetime) -> list[Content]:
+    """The last changes of machines, newest first."""
+    lines = [Content(""), Content.styled("Lately", "bold")]
+    for event in reversed(facts.events):
+        name = event.machine_id.rstrip("/").rpartition("/")[2]
+        shape, tone = {str(state): value for state, value in STATE_SHAPES.items()}.get(event.after, ("?", "warn"))
+        change = f"{event.before or 'new'} → {event.after}"
+        after = Content.styled(f"{shape} {change}", STYLES[tone])
+        head = Content(f"{age(event.at, now):>5}  ")
+        room = max(1, width - head.cell_length - after.cell_length - 2)
+        lines.append(Content.assemble(head, Content(name).truncate(room, ellipsis=True, pad=True), "  ", after))
+    return lines if facts.events else []
+
+
+class Summary(Widget):
+    """The summary and, where there is room below it, what happened lately. Painted again only when a word changes."""
+
+    DEFAULT_CSS = """
+    Summary { height: auto; width: 1fr; padding: 0 1; }
+    """
+
+    def __init__(self, desk: Desk) -> None:
+        super().__init__()
+        self._desk = desk
+        self._facts: Facts | None = None
+        self._painted: list[str] = []
+        self.roomy = False
+
+    def show(self, facts: Facts) -> None:
+        """Show these facts instead."""
+        self._facts = facts
+        self.tick()
+
+    def tick(self) -> None:
+        """Paint again if the words have changed; lay out again if their lines have."""
+        lines = [line.plain for line in self._lines(self.content_size.width)]
+        if lines != self._painted:
+            self.refresh(layout=len(lines) != len(self._painted))
+
+    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
+        """As many lines as there are."""
+        return len(self._lines(width))
+
+    def render(self) -> Content:
+        """The lines."""
+        lines = self._lines(self.content_size.width)
+        self._painted = [line.plain for line in lines]
+        return Content("\n").join(lines)
+
+    def _lines(self, width: int) -> list[Content]:
+        if self._facts is None or width <= 0:
+            return [Content("Reading…")]
+        now = self._desk.clock.now()
+        found = summary(self._facts, width, now, self._desk.stale_after)
+        return [*found, *lately(self._facts, width, now)] if self.roomy else found
+
+
+class OverviewScreen(ConsoleScreen):
+    """One look at everything. Enter on a line goes to what it speaks of."""
+
+    NAME = "overview"
+    TITLE_TEXT = "Overview"
+    SCOPES: ClassVar[tuple[str, ...]] = ("overview",)
+    TABLES = frozenset(("subscriptions", "machines", "onboarding", "events", "alerts", "selection", "audit"))
+    AUTO_FOCUS: ClassVar[str | None] = "#table"
+    BINDINGS: ClassVar[list[BindingType]] = [*bindings("overview")]
+    DEFAULT_CSS = """
+    OverviewScreen {
+        #panes { height: 1fr; width: 1fr; layout: vertical; }
+        #hint { height: auto; max-height: 2; }
+        Summary { max-height: 60%; }
+        &.-wide #panes { layout: horizontal; }
+        &.-wide Summary { width: 5fr; height: 1fr; max-height: 100%; border-right: solid $primary; }
+        &.-wide #table { width: 6fr; }
+    }
+    """
+
+    def __init__(self, desk: Desk) -> None:
+        super().__init__(desk)
+        self._facts = Facts()
+        columns = (Column("shape", "", 1), Column("text", "What needs attention next", 30, weight=1), Column("place", "Enter", 17, rank=1))
+        self.table: LineTable[Attention] = LineTable(columns, lambda row: row.id, _cell, empty="Reading…", id="table")
+        self.summary = Summary(desk)
+
+    def body(self) -> Iterator[Widget]:
+        """The summary, and what needs attention: beside it, or below where it is narrow."""
+        with Container(id="panes"):
+            yield self.summary
+            yield self.table
+        yield Static("", id="hint", markup=False)
+
+    async def load(self) -> None:
+        """Read the whole fleet in counts."""
+        fleet = self.desk.fleet
+        chosen = await fleet.selection()
+        within = chosen or None
+        self._facts = facts = Facts(
+            subscriptions=await fleet.subscriptions(),
+            chosen=len(chosen),
+            states=await fleet.state_counts(within),
+            diagnoses=await fleet.diagnosis_counts(within),
+            alerts=await fleet.alert_counts(within),
+            freshness=await fleet.freshness(),
+            problems=await fleet.problems(),
+            events=await fleet.recent_events(LATELY),
+            unfinished=await self.desk.journal.unfinished(),
+        )
+        self.summary.roomy = self.has_class("-wide")
+        self.summary.show(facts)
+        self.table.empty = _nothing(facts)
+        self.table.set_rows(attention(facts))
+        self.query_one("#hint", Static).update(_walk(facts), layout=False)
+
+    def on_resize(self, event: events.Resize) -> None:
+        """What happened lately is shown where there is room."""
+        self.summary.roomy = self.has_class("-wide")
+        self.summary.tick()
+
+    def clock_moved(self) -> None:
+        """Ages move on."""
+        self.summary.tick()
+
+    @on(LineTable.Opened, "#table")
+    def _go(self) -> None:
+        row = self.table.cursor_row
+        if row is not None:
+            self.post_message(GoTo(row.screen, filter_text=row.filter_text))
+
+
+def _cell(row: Attention, key: str) -> Cell:
+    match key:
+        case "shape":
+            return row.shape, row.tone
+        case "place":
+            return f"→ {PLACES[row.screen]}", "muted"
+        case _:
+            return row.text, ""
+
+
+def _nothing(facts: Facts) -> str:
+    if not facts.subscriptions:
+        return "No subscriptions yet: press r to read Azure."
+    return "Nothing needs attention."
+
+
+def _walk(facts: Facts) -> str:
+    """What comes next on the walk from the first sign-in to machines that are aboard."""
+    if not facts.subscriptions:
+        return "→ Press r to read Azure, then 1 to choose subscriptions."
+    counts = Counter(coverage(row.subscription) for row in facts.subscriptions)
+    if counts[Coverage.EXCLUDED] or counts[Coverage.OFF] or counts[Coverage.NOT_SET]:
+        if not facts.chosen:
+            return "→ Next: 1 to choose subscriptions, 2 to check what they need, 3 to enable, 4 to watch their machines come aboard."
+        return f"→ Next: {count(facts.chosen, 'subscription')} chosen. 2 checks what they need, 3 enables, 4 shows their machines."
+    return "→ Next: 4 shows the machines, 5 the alerts."
