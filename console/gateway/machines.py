@@ -6,11 +6,9 @@ import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
 
-from azure.core.rest import HttpRequest
-
 from cache.model import Extension, Machine
 from console.gateway.errors import AzureProblem, Forbidden
-from console.gateway.reading import Item, Send, address_of, at, fetch, items, moment, pages, part_of, resource_id, tags_of, text
+from console.gateway.reading import Item, Send, address_of, at, items, moment, pages, part_of, resource_id, tags_of, text
 
 COMPUTE_API = "2026-04-01"
 HYBRID_API = "2026-07-15"
@@ -140,12 +138,12 @@ def extension_of(row: Item) -> Extension:
 async def extensions(send_compute: Send, send_hybrid: Send, origin: str, machine: Machine) -> tuple[Extension, ...]:
     """The extensions of one machine with what they say."""
     what = "reading the extensions of a machine"
-    if machine.kind == "vm":
-        url = address_of(origin, machine.id, f"/extensions?$expand=instanceView&api-version={COMPUTE_API}")
-        document, _ = await fetch(send_compute, HttpRequest("GET", url), what)
-        return tuple(extension_of(one) for one in items(document, "value") if text(one, "name"))
     found: list[Extension] = []
-    async for page in pages(send_hybrid, address_of(origin, machine.id, f"/extensions?api-version={HYBRID_API}"), what):
+    if machine.kind == "vm":
+        send, rest = send_compute, f"/extensions?$expand=instanceView&api-version={COMPUTE_API}"
+    else:
+        send, rest = send_hybrid, f"/extensions?api-version={HYBRID_API}"
+    async for page in pages(send, address_of(origin, machine.id, rest), what):
         found += [extension_of(one) for one in page if text(one, "name")]
     return tuple(found)
 

@@ -13,7 +13,7 @@ from urllib.parse import quote, urlsplit
 
 import aiohttp
 import msgspec
-from azure.core.exceptions import AzureError
+from azure.core.exceptions import AzureError, ResponseNotReadError
 from azure.core.rest import HttpRequest
 
 from cache.failure import Failure
@@ -123,24 +123,36 @@ def address_of(origin: str, resource_id: str, rest: str) -> str:
     """The address of a resource and ``rest`` behind it. Raises :class:`BadAnswer` for an id that would lead elsewhere."""
     parts = resource_id.split("/")
     if not resource_id.lower().startswith("/subscriptions/") or any(part in {"", ".", ".."} for part in parts[1:]):
-        raise BadAnswer(f"Azure named a resource with an id that is none: {clean(resource_id, 120)}")
+        raise BadAnswer(f"Azure named a resource with an id that is none: “{clean(resource_id, 120)}”.")
     return f"{origin}{resource_id}{rest}"
 
 
-async def fetch(send: Send, request: HttpRequest, what: str) -> tuple[Any, Mapping[str, str]]:
-    """Send a request and read its JSON. Returns the document and the headers; raises an :class:`AzureProblem`."""
+async def fetch(send: Send, request: HttpRequest, what: str) -> tuple[Item, Mapping[str, str]]:
+    """Send a request and read its JSON object. Returns it and the headers; raises an :class:`AzureProblem`."""
     try:
         response = await send(request, stream=True)
-        body: bytes = await response.read()
+        body = await _body_of(response)
         await response.close()
     except (AzureError, aiohttp.ClientError, OSError, TimeoutError, Failure, ValueError) as error:
         raise problem_from(error, what) from None
     if not 200 <= response.status_code < 300:
         raise problem_from_status(response.status_code, body, what)
     try:
-        return msgspec.json.decode(body), response.headers
+        document = msgspec.json.decode(body)
     except (msgspec.DecodeError, ValueError, RecursionError):
         raise BadAnswer(f"Azure's answer could not be read while {what}: it is not JSON.") from None
+    if not isinstance(document, Mapping):
+        raise BadAnswer(f"Azure's answer could not be read while {what}: it is no JSON object.")
+    return document, response.headers
+
+
+async def _body_of(response: Any) -> bytes:
+    """The body, which the retry policy may have read already; the SDK takes an empty one for one not yet read."""
+    try:
+        body: bytes = response.content
+    except ResponseNotReadError:
+        body = await response.read()
+    return body
 
 
 async def pages(send: Send, url: str, what: str) -> AsyncIterator[list[Any]]:
@@ -153,7 +165,7 @@ async def pages(send: Send, url: str, what: str) -> AsyncIterator[list[Any]]:
             raise BadAnswer(f"Azure's list does not end: it names the same page twice, while {what}.")
         seen.add(next_url)
         document, _ = await fetch(send, HttpRequest("GET", next_url), what)
-        if not isinstance(document, Mapping) or not isinstance(at(document, "value"), list | None):
+        if not isinstance(at(document, "value"), list | None):
             raise BadAnswer(f"Azure's answer is not a list while {what}.")
         yield items(document, "value")
         following = at(document, "nextLink")
