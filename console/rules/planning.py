@@ -7,135 +7,160 @@ The case is chosen by what was read and never by anybody's guess.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from cache.model import Blocker, Fate, Machine, MachineFate, MachineState, PlanAction, SettingChange, Subscription, SubscriptionPlan
 from console.rules.conflicts import fanotify_conflict, previous_defender
-from console.rules.extensions import defender_extension, extension_state
-from console.rules.onboarding import onboarding_of
-from console.rules.settings import EXCLUDE_LINUX, WDATP, read_settings
+from console.rules.extensions import SUCCEEDED, defender_extension, extension_state
+from console.rules.onboarding import INACTIVE, UNREGISTERED, onboarding_of
+from console.rules.settings import EXCLUDE_LINUX, UNIFIED, WDATP, read_settings
 from console.rules.systems import judge_system
 
 SECURITY_ADMIN = "Security Admin or Owner of the subscription"
-OWNER = "Owner or Contributor of the subscription"
+
+EXISTING_WINDOWS = "existing-windows"
+NEVER_ENABLED = "never-enabled"
+ALREADY_ON = "already-on"
+DISABLE = "disable"
+ALREADY_OFF = "already-off"
+UNKNOWN = "unknown"
 
 LINUX_STAYS = (
-    "Linux alone cannot be switched off again: to disable it later, the integration must be disabled for Windows too.",
-    "Deleting the extension from a machine later does not offboard it; it comes back while the integration is on.",
+    "Linux alone cannot be switched off again in the portal: to disable it later, the integration must be disabled for Windows too.",
+    "Deleting the extension from a machine later does not offboard it, and it comes back while the integration is on.",
 )
-LOCATION = "The location of Defender's data is fixed when the tenant is first provisioned and cannot be changed afterwards."
+LOCATION = "The location of Defender's data is fixed when the Defender tenant is first provisioned and cannot be changed afterwards."
+DURATION = "Onboarding may take up to 24 hours; today it usually takes an hour, and up to 12 hours for a tenant's first subscription."
+
+Raw = Mapping[str, bool | None]
 
 
 def plan_subscription(
     subscription: Subscription,
     machines: Sequence[Machine],
-    raw_settings: Mapping[str, bool | None],
+    raw_settings: Raw,
     action: PlanAction,
     *,
     integration_supported: bool,
     now: datetime,
     readable: bool = True,
 ) -> SubscriptionPlan:
-    """The plan for one subscription from its settings as just read. ``readable`` false: they could not be read, which blocks."""
+    """The plan for one subscription from its settings as just read. ``readable`` false: they could not be read, which blocks.
+
+    A plan with blockers still shows what it would write and do, where that is known. Missing knowledge about machines does not block:
+    their fates are *unknown* and a warning says so.
+    """
     integration, linux, _ = read_settings(raw_settings, readable)
-    blockers = _blockers(subscription, action, integration_supported, readable and integration is not None)
-    warnings: list[str] = []
-    if subscription.can_see_machines is False:
-        warnings.append("You cannot see the machines of this subscription, so nobody can tell which of them are affected.")
     if action is PlanAction.DISABLE:
-        return _disable(subscription, machines, raw_settings, integration, blockers, warnings)
-    case, why, changes = _enable(raw_settings, integration, linux)
-    irreversible: tuple[str, ...] = ()
-    if changes:
-        irreversible = LINUX_STAYS
-        if case == "never-enabled":
-            irreversible = (*LINUX_STAYS, LOCATION)
-            windows = sum(1 for machine in machines if machine.os_type.lower() == "windows")
-            warnings.append(f"This brings Windows and Linux: {windows} Windows machines are onboarded as well.")
-        warnings.append("Onboarding may take up to 24 hours; today usually an hour, and up to twelve for a tenant's first subscription.")
-    fates = tuple(_fate(machine, subscription, raw_settings, changes, now) for machine in machines)
+        case, why, changes = _disable(raw_settings, integration)
+    else:
+        case, why, changes = _enable(raw_settings, integration, linux)
+    blockers = _blockers(subscription, action, integration_supported, case)
+    warnings = _warnings(subscription, machines, case, changes)
+    if not changes and case != UNKNOWN:
+        # Nothing would be written, so nothing can stand in the way of that; but what keeps the integration from working is told.
+        warnings += [one.message for one in blockers if one.code != "rights" and case == ALREADY_ON]
+        blockers = []
+    irreversible = LINUX_STAYS if changes and case in {EXISTING_WINDOWS, NEVER_ENABLED} else ()
     return SubscriptionPlan(
         subscription.id,
         subscription.name,
         case,
         why,
         changes,
-        fates,
-        irreversible,
-        tuple(warnings),
-        tuple(blockers if changes or not readable else ()),
-    )
-
-
-def _enable(raw: Mapping[str, bool | None], integration: str | None, linux: str | None) -> tuple[str, str, tuple[SettingChange, ...]]:
-    """The case of the seed, why it is that, and its writes in their order.
-
-    Where both are written, the exclusion is cleared first: it does nothing by itself while the integration is off, so that an
-    interruption between the two leaves everything off rather than Windows on and Linux out.
-    """
-    if integration is None:
-        return "unknown", "The settings could not be read, so it is not known which case this is.", ()
-    clear = SettingChange(EXCLUDE_LINUX, raw.get(EXCLUDE_LINUX), False)
-    if integration == "on":
-        if linux == "enabled":
-            return "already-on", "The integration is on and Linux is enabled.", ()
-        said = "Linux is excluded" if linux == "excluded" else "whether Linux is excluded is not set, which Azure's policy does not accept"
-        return "existing-windows", f"The integration is on for Windows and {said}: only that setting is written.", (clear,)
-    turn_on = SettingChange(WDATP, raw.get(WDATP), True)
-    if linux == "excluded":
-        why = "The integration is off, and an exclusion of Linux is left from before: it is cleared, then the integration is switched on."
-        return "never-enabled", why, (clear, turn_on)
-    return "never-enabled", "The integration is off: switching it on brings Windows and Linux machines.", (turn_on,)
-
-
-def _disable(
-    subscription: Subscription,
-    machines: Sequence[Machine],
-    raw: Mapping[str, bool | None],
-    integration: str | None,
-    blockers: list[Blocker],
-    warnings: list[str],
-) -> SubscriptionPlan:
-    if integration == "off":
-        return SubscriptionPlan(
-            subscription.id, subscription.name, "already-off", "The integration is off.", (), warnings=tuple(warnings), blockers=()
-        )
-    warnings.append("This disables the integration for Windows and Linux together; neither can be disabled alone.")
-    warnings.append("Machines that are onboarded stay onboarded: offboarding is done on the machines or in the Defender portal.")
-    fates = tuple(
-        MachineFate(machine.id, machine.name, machine.os_type, Fate.UNPROTECTED, "no longer managed by the integration")
-        for machine in machines
-    )
-    changes = (SettingChange(WDATP, raw.get(WDATP), False),) if integration == "on" else ()
-    return SubscriptionPlan(
-        subscription.id,
-        subscription.name,
-        "disable",
-        "The integration is on." if integration == "on" else "The settings could not be read.",
-        changes,
-        fates,
-        (),
+        tuple(_fate(machine, subscription, raw_settings, case, changes, now) for machine in machines),
+        (*irreversible, LOCATION) if changes and case == NEVER_ENABLED else irreversible,
         tuple(warnings),
         tuple(blockers),
     )
 
 
-def _blockers(subscription: Subscription, action: PlanAction, integration_supported: bool, readable: bool) -> list[Blocker]:
+def _enable(raw: Raw, integration: str | None, linux: str | None) -> tuple[str, str, tuple[SettingChange, ...]]:
+    """The case of the seed, why it is that, and its writes in their order.
+
+    Where both are written, the exclusion is cleared first: it does nothing by itself while the integration is off, so that an
+    interruption between the two leaves everything off rather than Windows on and Linux out. (Microsoft's own bulk script forgets it.)
+    """
+    if integration is None or linux is None:
+        return UNKNOWN, "The settings could not be read, so it is not known which case this is.", ()
+    clear = SettingChange(EXCLUDE_LINUX, raw.get(EXCLUDE_LINUX), False)
+    if integration == "on":
+        if linux == "enabled":
+            return ALREADY_ON, "The integration is on and Linux is enabled.", ()
+        if linux == "excluded":
+            return EXISTING_WINDOWS, "The integration is on for Windows and Linux is excluded: only the exclusion is taken back.", (clear,)
+        why = (
+            "The integration is on, and whether Linux is excluded is not set, which Microsoft's policy does not accept: it is set to false."
+        )
+        return EXISTING_WINDOWS, why, (clear,)
+    turn_on = SettingChange(WDATP, raw.get(WDATP), True)
+    if linux == "excluded":
+        why = (
+            "The integration is off, and an exclusion of Linux is left from before: it is taken back, then the integration is switched on."
+        )
+        return NEVER_ENABLED, why, (clear, turn_on)
+    return NEVER_ENABLED, "The integration is off: switching it on brings Windows and Linux machines.", (turn_on,)
+
+
+def _disable(raw: Raw, integration: str | None) -> tuple[str, str, tuple[SettingChange, ...]]:
+    match integration:
+        case "on":
+            return DISABLE, "The integration is on: switching it off ends it for Windows and Linux.", (SettingChange(WDATP, True, False),)
+        case "off":
+            return ALREADY_OFF, "The integration is off.", ()
+    return UNKNOWN, "The settings could not be read, so it is not known whether the integration is on.", ()
+
+
+def _warnings(subscription: Subscription, machines: Sequence[Machine], case: str, changes: tuple[SettingChange, ...]) -> list[str]:
+    found: list[str] = []
+    if case == DISABLE:
+        found.append("This disables the integration for Windows and Linux together; neither can be disabled alone.")
+        found.append("Machines that are onboarded stay onboarded: they are offboarded on the machines or in the Defender portal.")
+    elif changes:
+        if case == NEVER_ENABLED:
+            windows = sum(1 for machine in machines if machine.os_type.lower() == "windows")
+            many = "1 Windows machine is" if windows == 1 else f"{windows} Windows machines are"
+            found.append(f"This brings Windows and Linux, not Linux alone: {many} known here.")
+        found.append(DURATION)
+        if subscription.servers_plan is None:
+            found.append("It could not be read whether Defender for Servers, which the integration requires, is on.")
+    if subscription.can_see_machines is False:
+        found.append("You may not see the machines of this subscription, so nobody can tell here which of them are affected.")
+    elif subscription.can_see_machines is None:
+        found.append("It is not known whether you see all machines of this subscription, so more of them may be affected.")
+    if subscription.state.lower() in {"warned", "pastdue"}:
+        found.append(f"The subscription is {subscription.state}: Azure may soon disable it.")
+    return found
+
+
+def _blockers(subscription: Subscription, action: PlanAction, integration_supported: bool, case: str) -> list[Blocker]:
     found: list[Blocker] = []
     if not integration_supported:
         found.append(
             Blocker("cloud", "This cloud has no integration with Defender for Endpoint.", "Nobody: Microsoft does not offer it here")
         )
-    if subscription.state.lower() in {"disabled", "deleted"}:
+    if subscription.state.lower() in INACTIVE:
         found.append(
-            Blocker("disabled", f"The subscription is {subscription.state}; Azure accepts no change.", "Owner, by reactivating it")
+            Blocker("disabled", f"The subscription is {subscription.state}; Azure accepts no change.", "Its owner, by reactivating it")
         )
-    if subscription.provider is not None and subscription.provider.lower() in {"notregistered", "unregistered"}:
+    if subscription.provider is not None and subscription.provider.lower() in UNREGISTERED:
+        command = f"az provider register --namespace Microsoft.Security --subscription {subscription.id}"
         found.append(
-            Blocker("not-registered", "Microsoft.Security is not registered on the subscription.", f"{OWNER}: az provider register")
+            Blocker(
+                "not-registered",
+                "Microsoft.Security is not registered on the subscription.",
+                f"Owner or Contributor of the subscription: {command}",
+            )
         )
-    elif not readable:
-        found.append(Blocker("settings", "The integration settings could not be read, so no change can be planned.", SECURITY_ADMIN))
+    elif case == UNKNOWN:
+        found.append(
+            Blocker(
+                "settings",
+                "The integration settings could not be read, so no change can be planned.",
+                "An owner can give you Security Reader on the subscription",
+            )
+        )
     if subscription.can_enable is False:
         found.append(
             Blocker("rights", "You have no right to change the integration here (Microsoft.Security/settings/write).", SECURITY_ADMIN)
@@ -143,49 +168,86 @@ def _blockers(subscription: Subscription, action: PlanAction, integration_suppor
     elif subscription.can_enable is None:
         found.append(Blocker("rights", "It could not be read whether you may change the integration here.", SECURITY_ADMIN))
     if action is PlanAction.ENABLE and subscription.servers_plan == "free":
+        command = f"az security pricing create --name VirtualMachines --tier Standard --subplan P2 --subscription {subscription.id}"
         found.append(
-            Blocker("plan", "Defender for Servers is off, and the integration requires it. It is billed by machine.", SECURITY_ADMIN)
+            Blocker(
+                "plan",
+                "Defender for Servers is off, and the integration requires it. It is billed by machine.",
+                f"{SECURITY_ADMIN}: {command}",
+            )
         )
     return found
 
 
 def _fate(
-    machine: Machine, subscription: Subscription, raw: Mapping[str, bool | None], changes: tuple[SettingChange, ...], now: datetime
+    machine: Machine, subscription: Subscription, raw: Raw, case: str, changes: tuple[SettingChange, ...], now: datetime
 ) -> MachineFate:
-    def fate(what: Fate, reason: str) -> MachineFate:
-        return MachineFate(machine.id, machine.name, machine.os_type, what, reason)
+    fate, reason = (
+        _disabled_fate(machine) if case in {DISABLE, ALREADY_OFF} else _enabled_fate(machine, subscription, raw, case, changes, now)
+    )
+    return MachineFate(machine.id, machine.name, machine.os_type, fate, reason)
 
+
+def _disabled_fate(machine: Machine) -> tuple[Fate, str]:
+    if judge_system(machine).supported is False:
+        return Fate.UNSUPPORTED, judge_system(machine).reason
     extension = defender_extension(machine)
-    if extension is not None and extension_state(extension) == "succeeded":
-        return fate(Fate.ALREADY_ON, "the extension is installed")
+    if extension is None:
+        known = machine.extensions_known
+        return (Fate.UNPROTECTED, "will not be onboarded") if known else (Fate.UNKNOWN, "its extensions could not be read")
+    return Fate.UNPROTECTED, "keeps what is installed; nothing updates or restores it"
+
+
+def _enabled_fate(
+    machine: Machine, subscription: Subscription, raw: Raw, case: str, changes: tuple[SettingChange, ...], now: datetime
+) -> tuple[Fate, str]:
+    extension = defender_extension(machine)
+    if extension is not None and extension_state(extension) == SUCCEEDED:
+        return Fate.ALREADY_ON, "the extension is installed"
+    if case == UNKNOWN:
+        return Fate.UNKNOWN, "the settings could not be read"
+    after = onboarding_of(machine, _afterwards(subscription, raw, changes, now), now=now)
+    match after.state:
+        case MachineState.UNSUPPORTED:
+            return Fate.UNSUPPORTED, after.reason
+        case MachineState.BLOCKED | MachineState.FAILED if fanotify_conflict(machine):
+            return Fate.IGNORED, f"fanotify is held by {fanotify_conflict(machine)}"
+        case MachineState.BLOCKED | MachineState.FAILED:
+            return Fate.BLOCKED, after.reason
+        case MachineState.ONBOARDED:
+            return (Fate.ALREADY_ON if read_settings(raw)[0] == "on" else Fate.ONBOARD), after.reason
+        case MachineState.PENDING | MachineState.INSTALLING:
+            return _coming_fate(machine, raw)
+    return Fate.UNKNOWN, after.reason
+
+
+def _coming_fate(machine: Machine, raw: Raw) -> tuple[Fate, str]:
+    """A machine with nothing known in its way: does this plan bring it, or is it on its way already?"""
+    integration, linux, _ = read_settings(raw)
+    verdict = judge_system(machine)
+    if integration == "on" and (machine.os_type.lower() == "windows" or linux == "enabled"):
+        return Fate.ALREADY_ON, "the integration is on for it and waits for Azure"
+    if verdict.supported is None:
+        return Fate.UNKNOWN, verdict.reason
+    if previous_defender(machine):
+        return Fate.RECONFIGURE, "an earlier Defender shows and is reconfigured"
+    return Fate.ONBOARD, "is onboarded"
+
+
+def _afterwards(subscription: Subscription, raw: Raw, changes: tuple[SettingChange, ...], now: datetime) -> Subscription:
+    """The subscription once the plan is applied and nothing else stands in the way."""
     after = {**raw, **{change.name: change.after for change in changes}}
+    if any(change.name == WDATP and change.after for change in changes):
+        # Switched on today, the integration brings Linux and the unified solution where they were never set.
+        after = {EXCLUDE_LINUX: False, UNIFIED: True, **after}
     integration, linux, unified = read_settings(after)
-    then = Subscription(
-        subscription.id,
-        subscription.name,
-        "Enabled",
-        subscription.tenant_id,
+    return replace(
+        subscription,
+        state="Enabled",
+        provider="Registered",
+        servers_plan=None,
         integration=integration,
         linux=linux,
         unified=unified,
         enabled_at=now,
     )
-    state = onboarding_of(machine, then, now=now)
-    match state.state:
-        case MachineState.UNSUPPORTED:
-            return fate(Fate.UNSUPPORTED, state.reason)
-        case MachineState.BLOCKED if fanotify_conflict(machine):
-            return fate(Fate.IGNORED, state.reason)
-        case MachineState.BLOCKED | MachineState.FAILED:
-            return fate(Fate.BLOCKED, state.reason)
-        case MachineState.ONBOARDED:
-            return fate(Fate.ALREADY_ON, state.reason)
-        case MachineState.PENDING | MachineState.INSTALLING:
-            verdict = judge_system(machine)
-            if verdict.supported is None:
-                return fate(Fate.UNKNOWN, verdict.reason)
-            if previous_defender(machine):
-                return fate(Fate.RECONFIGURE, "an earlier Defender is there and will be reconfigured")
-            return fate(Fate.ONBOARD, "will be onboarded")
-        case _:
-            return fate(Fate.UNKNOWN, state.reason)
