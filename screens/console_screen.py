@@ -168,6 +168,8 @@ class ConsoleScreen(Screen[None]):
 
     def _activity_changed(self) -> None:
         self._tick_bar()
+        if self.is_mounted and self.is_current:
+            self.activity_moved()
 
     def _tick(self) -> None:
         if self.is_current:
@@ -181,3 +183,6 @@ class ConsoleScreen(Screen[None]):
 
     def clock_moved(self) -> None:
         """A second has passed: ages on the screen may have moved on."""
+
+    def activity_moved(self) -> None:
+        """What the workers are doing has begun, got on or ended."""
