@@ -158,7 +158,7 @@ def _judge(kind: str, os_name: str, os_version: str, image: str, matrix: Matrix)
     if kind == "linux":
         return _judge_linux(os_name, os_version, image, told, matrix)
     if kind == "windows":
-        return _judge_windows(os_version, image, told)
+        return _judge_windows(os_name, os_version, image, told)
     return SystemVerdict(None, told or "unknown system", "not recognised: Azure tells neither Linux nor Windows")
 
 
@@ -250,11 +250,12 @@ def _number(linux: Linux, text: str) -> tuple[int, int | None] | None:
     return int(digits), None
 
 
-def _judge_windows(os_version: str, image: str, told: str) -> SystemVerdict:
-    for text in (told, image):
+def _judge_windows(os_name: str, os_version: str, image: str, told: str) -> SystemVerdict:
+    # The version alone tells nothing: clients and servers share their builds, so that "windows 10.0.17763" may be either.
+    for text in (os_name, image):
         if _MULTI_SESSION.search(text):
             return SystemVerdict(True, "Windows Enterprise multi-session", "Windows multi-session (Virtual Desktop) is supported")
-    for text in (told, image):
+    for text in (os_name, image):
         if _SERVER.search(text) and (year := _year(text)):
             return _judge_server(text, year, os_version)
         if _CLIENT.search(text):
