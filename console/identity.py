@@ -11,18 +11,22 @@ import shutil
 import threading
 import time
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from cache.failure import Exit, Failure
 from cache.text import clean
-from console.clouds import Cloud
+from console.clouds import Cloud, is_loopback
 
 if TYPE_CHECKING:
     from azure.core.credentials import AccessToken
 
 TOKEN_VARIABLE = "MDE_CONSOLE_TOKEN"
+_FAR = 32503680000
+"""The year 3000, in seconds: a token that claims to last longer does not tell when it expires."""
+
 IMDS = ("169.254.169.254", 80)
 PROBE_SECONDS = 0.5
 
@@ -92,10 +96,12 @@ ADVICE: dict[str, str] = {
     "50173": "The password was changed since. Sign in again.",
     "65001": "The application lacks consent in this tenant. An administrator must grant it.",
     "70016": "The code was not entered in time. Try again.",
+    "70018": "The sign-in was declined. Try again if that was a mistake.",
     "70020": "The code has expired. Try again.",
 }
 
 _AADSTS = re.compile(r"AADSTS(\d+)")
+_TENANT = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]*")
 
 
 async def sign_in(
@@ -116,6 +122,10 @@ async def sign_in(
         "cli": lambda: _cli(tenant, environ),
         "device-code": lambda: _device_code(cloud, tenant, on_prompt),
     }
+    if tenant and _TENANT.fullmatch(tenant) is None:
+        raise SignInError(f"The tenant “{clean(tenant, 80)}” is neither a GUID nor a domain. Check --tenant.", "tenant")
+    if method != "auto" and method not in ways:
+        raise SignInError(f"There is no way to sign in called “{clean(method, 40)}”. There are auto, {', '.join(ways)}.", "method")
     if method != "auto":
         return await _try(cloud, method, ways[method], ())
     attempts: list[Attempt] = []
@@ -136,6 +146,10 @@ async def _try(cloud: Cloud, method: str, way: Callable[[], Awaitable[tuple[Any,
     try:
         credential, closers = await way()
         token = await credential.get_token(cloud.scope)
+    except asyncio.CancelledError:
+        for close in closers:
+            await close()
+        raise
     except SignInError as error:
         failure = error
     except Exception as error:  # noqa: BLE001 (a credential may raise anything; its text may quote Azure's answer, so it goes no further)
@@ -164,7 +178,7 @@ def _claims(token: str) -> dict[str, Any]:
         return {}
     try:
         claims = json.loads(base64.urlsafe_b64decode(parts[1] + "=" * (-len(parts[1]) % 4)))
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return claims if isinstance(claims, dict) else {}
 
@@ -186,13 +200,19 @@ def _explained(error: Exception, cloud: Cloud, method: str) -> SignInError:
             "name its CA as ca_file in a cloud file.",
             "tls",
         )
-    if "ProxyError" in names:
+    if names & {"ProxyError", "ClientProxyConnectionError", "ClientHttpProxyError"}:
         return SignInError("The proxy in HTTPS_PROXY refuses. Check its address and NO_PROXY.", "proxy")
+    if method == "managed-identity":
+        return SignInError(
+            "This machine's managed identity gives no token. Check that one is assigned, and AZURE_CLIENT_ID.", "unavailable"
+        )
     if any(isinstance(one, ServiceRequestError | ServiceResponseError | OSError) for one in chain):
         return SignInError(
             f"{cloud.authority} cannot be reached. Check the network, HTTPS_PROXY and NO_PROXY, and the authority of the cloud file.",
             "unreachable",
         )
+    if "Unable to get authority configuration" in text:  # what MSAL makes of AADSTS90002 and its like
+        return SignInError(f"{cloud.authority} does not know that tenant. {ADVICE['90002']}", "AADSTS90002")
     if method == "cli":
         return SignInError("The Azure CLI gives no token. Run “az login” and try again.", "cli")
     if method == "device-code":
@@ -246,23 +266,25 @@ async def _token(environ: Mapping[str, str]) -> tuple[Any, list[Any]]:
     token = environ.get(TOKEN_VARIABLE, "").strip()
     if not token:
         raise SignInError(f"--auth token needs a bearer token in {TOKEN_VARIABLE}, and there is none.", "missing")
-    if not token.isascii() or any(character.isspace() for character in token):
+    if not token.isascii() or not token.isprintable() or " " in token:
         raise SignInError(f"{TOKEN_VARIABLE} does not hold a bearer token: it has spaces or characters that none has.", "malformed")
     expires = _claims(token).get("exp")
-    expires_on = int(expires) if isinstance(expires, int | float) else int(time.time()) + 3600
+    tells = isinstance(expires, int | float) and 0 < expires < _FAR
+    expires_on = int(expires or 0) if tells else int(time.time()) + 3600
     if time.time() >= expires_on:
-        raise SignInError(
-            f"The token in {TOKEN_VARIABLE} expired at {datetime.fromtimestamp(expires_on, UTC):%Y-%m-%d %H:%M} UTC.", "expired"
-        )
+        when = datetime.fromtimestamp(expires_on, UTC)
+        raise SignInError(f"The token in {TOKEN_VARIABLE} expired at {when:%Y-%m-%d %H:%M} UTC. Put a fresh one there.", "expired")
     return StaticToken(token, expires_on), []
 
 
 def _options(cloud: Cloud) -> dict[str, Any]:
-    options: dict[str, Any] = {"authority": cloud.authority}
+    options: dict[str, Any] = {"authority": cloud.authority, "retry_total": 2}
     if not cloud.built_in:
         options["disable_instance_discovery"] = True
     if cloud.ca_file is not None:
         options["connection_verify"] = str(cloud.ca_file)
+    if is_loopback(cloud.authority):
+        options["use_env_settings"] = False
     return options
 
 
@@ -278,13 +300,19 @@ async def _environment(cloud: Cloud, tenant: str | None, environ: Mapping[str, s
     if secret := environ.get("AZURE_CLIENT_SECRET"):
         credential = ClientSecretCredential(tenant_id, client_id, secret, **_options(cloud))
     else:
-        credential = CertificateCredential(
-            tenant_id,
-            client_id,
-            environ["AZURE_CLIENT_CERTIFICATE_PATH"],
-            password=environ.get("AZURE_CLIENT_CERTIFICATE_PASSWORD"),
-            **_options(cloud),
-        )
+        path = environ["AZURE_CLIENT_CERTIFICATE_PATH"]
+        try:
+            credential = CertificateCredential(
+                tenant_id, client_id, path, password=environ.get("AZURE_CLIENT_CERTIFICATE_PASSWORD"), **_options(cloud)
+            )
+        except (OSError, ValueError):
+            credential = None
+        if credential is None:
+            raise SignInError(
+                f"AZURE_CLIENT_CERTIFICATE_PATH ({clean(path, 200)}) holds no certificate with its key in PEM or PKCS 12, "
+                "or AZURE_CLIENT_CERTIFICATE_PASSWORD is wrong.",
+                "certificate",
+            )
     return credential, [credential.close]
 
 
@@ -350,8 +378,12 @@ async def _device_code(cloud: Cloud, tenant: str | None, on_prompt: Callable[[De
     credential = DeviceCodeCredential(
         tenant_id=tenant or "organizations", prompt_callback=prompt, disable_automatic_authentication=True, **_options(cloud)
     )
-    await in_thread(lambda: credential.authenticate(scopes=[cloud.scope]))
     wrapped = _InThread(credential)
+    try:
+        await in_thread(lambda: credential.authenticate(scopes=[cloud.scope]))
+    except Exception:
+        await wrapped.close()
+        raise
     return wrapped, [wrapped.close]
 
 
@@ -374,7 +406,7 @@ async def in_thread(work: Callable[[], Any]) -> Any:
             result = work()
         except BaseException as raised:  # noqa: BLE001 (it belongs to whoever waits)
             error = raised
-        if not loop.is_closed():
+        with suppress(RuntimeError):  # the loop has ended meanwhile: nobody waits any more
             loop.call_soon_threadsafe(settle, result, error)
 
     threading.Thread(target=run, daemon=True, name="sign-in").start()
