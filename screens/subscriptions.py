@@ -18,7 +18,7 @@ from screens.coverage import COVERAGE_SHAPES, NO_RIGHT, Coverage, compact_states
 from screens.desk import Desk
 from screens.requests import GoTo, SelectionChanged
 from screens.table_screen import TableScreen
-from screens.widgets.line_table import Cell, Column, LineTable
+from screens.widgets.line_table import Cell, Column, LineTable, fit
 from screens.words import count
 
 PLANS = {"standard": "on"}
@@ -186,10 +186,10 @@ class SubscriptionsScreen(TableScreen[SubscriptionRow]):
             yield from (f"✗ {_flat(problem.message)}" for problem in self._tenant_problems[:3])
             return
         one = row.subscription
-        facts = [one.id, count(row.machines, "machine"), f"{count(row.alerts, 'open alert')}"]
+        facts = [one.id, count(row.machines, "machine"), count(row.alerts, "open alert")]
         if one.unified:
-            facts.insert(1, f"unified {one.unified.replace('not-set', 'not set')}")
-        yield " · ".join(facts)
+            facts.append(f"unified {one.unified.replace('not-set', 'not set')}")
+        yield fit(" · ".join(facts), max(1, self.size.width - 2)).rstrip()
         if row.problems:
             more = f" (and {len(row.problems) - 1:,} more: press 9)" if len(row.problems) > 1 else ""
             yield f"✗ {_flat(row.problems[0].message)}{more}"

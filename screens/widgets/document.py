@@ -20,7 +20,7 @@ STYLES = {
     "bad": "$text-error",
     "warn": "$text-warning",
     "busy": "$text-primary",
-    "muted": "$text-muted",
+    "muted": "dim",
     "accent": "$text-accent",
     "": "",
 }
