@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 
-from cache.model import Extension
+from cache.model import Extension, Machine
 from console.rules.conflicts import FANOTIFY_EXTENSIONS, conflicting_applications, fanotify_conflict, previous_defender
 from console.rules.extensions import DELETING, FAILED, INSTALLING, SUCCEEDED, UNKNOWN, defender_extension, extension_state
 from console.rules.extensions import log_analytics_extension as agent_of
@@ -104,6 +104,11 @@ def test_an_earlier_defender_shows_by_what_it_left() -> None:
 
 
 @given(machines)
-def test_no_machine_is_too_odd_to_be_looked_at(machine: object) -> None:
-    for look in (defender_extension, agent_of, fanotify_conflict, previous_defender):
-        look(machine)  # type: ignore[operator]  # each takes a machine
+def test_no_machine_is_too_odd_to_be_looked_at(machine: Machine) -> None:
+    if (found := defender_extension(machine)) is not None:
+        assert found in machine.extensions
+        assert previous_defender(machine)
+    if (agent := agent_of(machine)) is not None:
+        assert agent in machine.extensions
+    if fanotify_conflict(machine):
+        assert machine.os_type.lower() == "linux"
