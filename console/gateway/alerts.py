@@ -8,14 +8,12 @@ from collections.abc import AsyncIterator, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
-from azure.core.exceptions import AzureError
 from azure.core.rest import HttpRequest
 from azure.mgmt.security.aio import SecurityCenter
 
-from cache.failure import Failure
 from cache.model import Alert
 from cache.text import clean
-from console.gateway.errors import BadAnswer, problem_from
+from console.gateway.errors import SDK_FAILURES, BadAnswer, problem_from
 from console.gateway.reading import Item, Send, address_of, at, fetch, items, lines, moment, pages, part_of, resource_id, text
 
 API = "2022-01-01"
@@ -52,6 +50,7 @@ async def alert_status(send: Send, origin: str, alert_id: str) -> str:
 
 async def set_status(client: SecurityCenter, alert_id: str, status: str) -> None:
     """Give an alert another status, at the level (resource group or subscription) that its id has."""
+    address_of("", alert_id, "")
     verb = VERBS.get(status)
     location, group, name = part_of(alert_id, "locations"), part_of(alert_id, "resourceGroups"), part_of(alert_id, "alerts")
     if verb is None or not location or not name:
@@ -61,7 +60,7 @@ async def set_status(client: SecurityCenter, alert_id: str, status: str) -> None
             await getattr(client.alerts, f"update_resource_group_level_state_to_{verb}")(group, location, name)
         else:
             await getattr(client.alerts, f"update_subscription_level_state_to_{verb}")(location, name)
-    except (AzureError, OSError, Failure, ValueError) as error:
+    except SDK_FAILURES as error:
         raise problem_from(error, "changing the alert") from None
 
 

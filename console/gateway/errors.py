@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from typing import Any, ClassVar
 
 import aiohttp
@@ -72,8 +73,19 @@ class BadAnswer(AzureProblem):
     code = "bad-answer"
 
 
+SDK_FAILURES = (AzureError, aiohttp.ClientError, OSError, Failure, ValueError, TypeError, AttributeError, KeyError, RecursionError)
+"""What a call of an SDK can raise: its own errors and the line's, and whatever its models stumble over in an odd answer."""
+
 NOT_REGISTERED = {"subscription not registered", "missingsubscriptionregistration", "subscriptionnotregistered"}
+NOT_FOR_NOW = {
+    "readonlydisabledsubscription": "The subscription is disabled and can only be read.",
+    "disabledsubscription": "The subscription is disabled.",
+    "scopelocked": "A lock on the subscription forbids changes; whoever set it must lift it.",
+}
+"""Codes of refusals (409 or 403) that neither waiting nor another role mends."""
+
 QUOTED = 240
+_CLAIMS = re.compile(r"""\bclaims="?([A-Za-z0-9+/=_-]{1,4000})""")
 
 
 def problem_from_status(status: int, body: bytes, what: str) -> AzureProblem:
@@ -92,6 +104,8 @@ def problem_from_status(status: int, body: bytes, what: str) -> AzureProblem:
         return Forbidden(f"The subscription belongs to another tenant than the one you are signed in to, so {what} does not work.")
     if status == 401:
         return SignInRequired(f"Azure does not accept the sign-in any more while {what} (HTTP 401{_named(code)}). Sign in again.")
+    if low in NOT_FOR_NOW:
+        return Conflict(f"{NOT_FOR_NOW[low]} So {what} does not work.{said}")
     if status == 403:
         return Forbidden(f"You have no right for {what}.{said}")
     if status == 404:
@@ -109,6 +123,11 @@ def problem_from(error: Exception, what: str) -> AzureProblem:
     """The problem that an exception of the SDKs or of the transport means."""
     if isinstance(error, AzureProblem):
         return error
+    if claims := next((found for one in _chain(error) if (found := _claims_of(one))), ""):
+        return SignInRequired(
+            "Azure wants a fresh sign-in, since your session or the rules for it have changed. Sign in again; with the Azure CLI: "
+            f'az login --claims-challenge "{claims}"'
+        )
     if isinstance(error, Failure):
         return SignInRequired(str(error))
     status = error.response.status_code if isinstance(error, HttpResponseError) and error.response is not None else None
@@ -124,6 +143,13 @@ def problem_from(error: Exception, what: str) -> AzureProblem:
     if isinstance(error, AzureError | aiohttp.ClientError | OSError | asyncio.TimeoutError):
         return Outage(f"The connection to Azure failed while {what}. Check the network and HTTPS_PROXY.")
     return BadAnswer(f"Azure's answer could not be used while {what} ({type(error).__name__}).")
+
+
+def _claims_of(error: BaseException) -> str:
+    """The claims (base64) that Azure demands of the next token, where an answer of 401 says so."""
+    response: Any = error.response if isinstance(error, HttpResponseError) else None
+    found = _CLAIMS.search(str(response.headers.get("WWW-Authenticate", ""))) if response is not None else None
+    return found.group(1) if found else ""
 
 
 def _chain(error: BaseException | None) -> list[BaseException]:

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 
 from cache.model import Extension, Machine
-from console.gateway.errors import AzureProblem, Forbidden
+from console.gateway.errors import AzureProblem, Forbidden, NotFound
 from console.gateway.reading import Item, Send, address_of, at, items, moment, pages, part_of, resource_id, tags_of, text
 
 COMPUTE_API = "2026-04-01"
@@ -156,13 +156,18 @@ async def service_machines(send_compute: Send, send_hybrid: Send, origin: str, s
     failures: list[AzureProblem] = []
     gate = asyncio.Semaphore(AT_ONCE)
 
-    async def complete(machine: Machine) -> Machine:
+    async def complete(machine: Machine) -> Machine | None:
         async with gate:
             try:
                 return replace(machine, extensions=await extensions(send_compute, send_hybrid, origin, machine), extensions_known=True)
+            except NotFound:  # deleted since the list was made
+                return None
             except AzureProblem as problem:
                 failures.append(problem)
                 return machine
+
+    async def completed(machines: list[Machine]) -> list[Machine]:
+        return [one for one in await asyncio.gather(*map(complete, machines)) if one is not None]
 
     base = f"{origin}/subscriptions/{subscription_id}/providers"
     try:
@@ -171,14 +176,14 @@ async def service_machines(send_compute: Send, send_hybrid: Send, origin: str, s
             send_compute, f"{base}/Microsoft.Compute/virtualMachines?api-version={COMPUTE_API}", "reading virtual machines"
         ):
             found = [_with_view(_vm(one), power) for one in page if text(one, "id")]
-            yield list(await asyncio.gather(*map(complete, found)))
+            yield await completed(found)
     except AzureProblem as problem:
         failures.append(problem)
     try:
         async for page in pages(
             send_hybrid, f"{base}/Microsoft.HybridCompute/machines?api-version={HYBRID_API}", "reading Azure Arc machines"
         ):
-            yield list(await asyncio.gather(*map(complete, [_arc(one) for one in page if text(one, "id")])))
+            yield await completed([_arc(one) for one in page if text(one, "id")])
     except AzureProblem as problem:
         failures.append(problem)
     if failures:

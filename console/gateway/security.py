@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from azure.core.exceptions import AzureError
 from azure.core.rest import HttpRequest
 from azure.mgmt.security.aio import SecurityCenter
 from azure.mgmt.security.models import DataExportSettings
 
-from cache.failure import Failure
 from cache.model import Assessment
-from console.gateway.errors import problem_from
+from console.gateway.errors import SDK_FAILURES, problem_from
 from console.gateway.reading import Item, Send, fetch, flag, pages, part_of, resource_id, text
 
 SETTINGS_API = "2022-05-01"
@@ -47,7 +45,7 @@ async def put_setting(client: SecurityCenter, name: str, enabled: bool) -> None:
     """Write one setting. Raises an :class:`AzureProblem`; whether the write arrived is then for the reader to find out."""
     try:
         await client.settings.update(name, DataExportSettings(enabled=enabled))
-    except (AzureError, OSError, Failure, ValueError) as error:
+    except SDK_FAILURES as error:
         raise problem_from(error, f"writing the setting {name}") from None
 
 

@@ -30,6 +30,9 @@ from console.gateway.errors import Throttled
 
 CONNECT_SECONDS = 15
 READ_SECONDS = 60
+TOTAL_SECONDS = 180
+"""One try of one request, to the last byte: a try that takes longer counts as a failure of the line."""
+
 TRIES = 5
 BUDGET = 180.0
 """Seconds that one request may wait in all before it is given up."""
@@ -100,9 +103,10 @@ class RetryPolicy(AsyncHTTPPolicy[Any, Any]):
             attempt += 1
             asked: float | None = None
             try:
-                response = await self.next.send(request)
-                if reads:
-                    await _read_body(response.http_response)
+                async with asyncio.timeout(TOTAL_SECONDS):
+                    response = await self.next.send(request)
+                    if reads:
+                        await _read_body(response.http_response)
                 status = response.http_response.status_code
                 again = status in TRANSIENT if reads else status == 429
                 if not again or attempt >= TRIES:
@@ -122,9 +126,11 @@ class RetryPolicy(AsyncHTTPPolicy[Any, Any]):
     async def _wait(self, wait: Wait) -> None:
         if self._on_wait is not None:
             self._on_wait(wait)
-        await self._sleep(wait.seconds)
-        if self._on_wait is not None:
-            self._on_wait(Wait(wait.what, 0.0, "", wait.attempt))
+        try:
+            await self._sleep(wait.seconds)
+        finally:
+            if self._on_wait is not None:
+                self._on_wait(Wait(wait.what, 0.0, "", wait.attempt))
 
 
 def _is_reading(request: PipelineRequest[Any]) -> bool:
@@ -177,7 +183,6 @@ class Transport:
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(ssl=context, limit=64),
             trust_env=not is_loopback(cloud.resource_manager),
-            auto_decompress=False,
             cookie_jar=aiohttp.DummyCookieJar(),
         )
         # aiohttp sends a PUT again by itself when a connection is cut, and has no public switch for that; here one place retries.

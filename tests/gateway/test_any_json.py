@@ -67,7 +67,7 @@ def _assert_safe(record: Any) -> None:
         assert not odd, (text, odd)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(ROWS)
 def test_records_are_made_of_anything(row: Any) -> None:
     for made in (machine_of_graph(row), alert_of(row), assessment_of(row), extension_of(row)):

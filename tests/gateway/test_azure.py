@@ -13,6 +13,7 @@ from console.gateway.errors import Forbidden, NotFound, NotRegistered, SignInReq
 from console.simulator import Simulator
 from console.simulator.situations import EXCLUDE, UNIFIED, WDATP
 from tests.gateway.conftest import Open
+from tests.gateway.odd_server import Canned, OddServer
 
 
 async def _all(pages: Any) -> list[Any]:
@@ -241,6 +242,19 @@ async def test_a_sign_in_that_is_over_says_so(simulator: Simulator, azure: Azure
     with pytest.raises(SignInRequired):
         await azure.put_setting(_id(simulator), WDATP, True)
     assert len(simulator.requests) == 2, "nothing is tried again"
+
+
+async def test_a_challenge_tells_what_the_azure_cli_needs(simulator: Simulator, azure: Azure) -> None:
+    simulator.faults.add("claims")
+    with pytest.raises(SignInRequired, match=r'az login --claims-challenge "[A-Za-z0-9+/=]{20,}"'):
+        await azure.settings(_id(simulator))
+
+
+async def test_a_machine_that_is_deleted_meanwhile_is_no_failure(odd: OddServer, odd_azure: Azure) -> None:
+    machine = {"id": "/subscriptions/s/resourceGroups/g/providers/Microsoft.Compute/virtualMachines/v", "name": "v"}
+    odd.answers = [Canned({"value": []}), Canned({"value": [machine]}), Canned({}, 404), Canned({"value": []})]
+    assert await _all(odd_azure.service_machines("s")) == []
+    assert len(odd.asked) == 4
 
 
 async def test_tokens_that_expire_for_real_need_a_new_sign_in(simulator: Simulator, azure: Azure) -> None:

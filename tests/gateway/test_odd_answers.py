@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import gzip
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Any
 
 import pytest
 
 from cache.model import Machine
 from console.gateway.azure import Azure
-from console.gateway.errors import AzureProblem, BadAnswer
+from console.gateway.errors import AzureProblem, BadAnswer, Forbidden
 from tests.gateway.conftest import Waits
 from tests.gateway.odd_server import Canned, OddServer
 
@@ -89,6 +91,35 @@ async def test_what_is_no_list_is_not_taken_for_an_empty_one(odd: OddServer, odd
         await READINGS[name](odd_azure)
 
 
+@pytest.mark.parametrize("body", BODIES)
+@pytest.mark.parametrize("status", [200, 400])
+async def test_any_answer_to_a_write_is_taken_or_ends_in_a_sentence(odd: OddServer, odd_azure: Azure, body: str, status: int) -> None:
+    odd.answers = [Canned(BODIES[body], status)]
+    for write in (odd_azure.put_setting(S, "WDATP", True), odd_azure.set_alert_status(ALERT, "Resolved")):
+        with suppress(AzureProblem):
+            await write
+    assert [method for method, _ in odd.asked] == ["PUT", "POST"]
+
+
+async def test_a_packed_answer_is_unpacked(odd: OddServer, odd_azure: Azure) -> None:
+    body = gzip.compress(b'{"value": [{"tenantId": "t", "displayName": "T"}]}')
+    odd.answers = [Canned(body, 200, {"Content-Encoding": "gzip"})]
+    assert await odd_azure.tenants() == [("t", "T")]
+
+
+@pytest.mark.parametrize("packing", ["gzip", "deflate", "br", "nonsense"])
+async def test_an_answer_that_is_not_packed_as_it_says_ends_in_a_sentence(odd: OddServer, odd_azure: Azure, packing: str) -> None:
+    odd.answers = [Canned(b"not packed at all", 200, {"Content-Encoding": packing})]
+    with pytest.raises(AzureProblem):
+        await odd_azure.tenants()
+
+
+async def test_an_empty_refusal_is_a_refusal(odd: OddServer, odd_azure: Azure) -> None:
+    odd.answers = [Canned(b"", 403)]
+    with pytest.raises(Forbidden):
+        await odd_azure.tenants()
+
+
 @pytest.mark.parametrize("body", ["no value", "null"])
 async def test_resource_graph_without_rows_does_not_mean_that_there_are_none(odd: OddServer, odd_azure: Azure, body: str) -> None:
     odd.answers = [Canned(BODIES[body])]
@@ -161,6 +192,8 @@ async def test_an_id_that_is_none_leads_nowhere(odd: OddServer, odd_azure: Azure
     odd.answers = [Canned({"value": []})]
     with pytest.raises(AzureProblem):
         await odd_azure.alert_status(identity)
+    with pytest.raises(AzureProblem):
+        await odd_azure.set_alert_status(identity, "Resolved")
     for kind in ("vm", "arc"):
         with pytest.raises(AzureProblem):
             await odd_azure.extension_details(Machine(identity, "n", kind, S, "g", "l", "Linux"))
