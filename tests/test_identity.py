@@ -130,7 +130,11 @@ async def test_a_code_that_expires_ends_the_sign_in(simulator: Simulator, cloud:
 
 async def test_waiting_for_somebody_can_be_given_up_at_once(simulator: Simulator, cloud: Cloud) -> None:
     loop, shown = asyncio.get_running_loop(), asyncio.Event()
-    task = asyncio.create_task(sign_in(cloud, "device-code", simulator.tenant_id, lambda _: loop.call_soon_threadsafe(shown.set)))
+
+    def show(_: DevicePrompt) -> None:
+        loop.call_soon_threadsafe(shown.set)
+
+    task = asyncio.create_task(sign_in(cloud, "device-code", simulator.tenant_id, show))
     await asyncio.wait_for(shown.wait(), 10)
     began = time.perf_counter()
     task.cancel()

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -46,7 +45,7 @@ async def odd(tmp_path: Path) -> AsyncIterator[OddServer]:
         yield running
 
 
-Open = Callable[..., Any]
+Open = Callable[..., Awaitable[Azure]]
 
 
 @pytest.fixture

@@ -117,7 +117,7 @@ async def test_small_pages_of_resource_graph_make_the_same_whole(
 
     ids = [one.id for one in simulator.world.visible(_ada(), simulator.tenant_id)]
     whole = await _all(azure.graph_machines(ids))
-    monkeypatch.setitem(graph.rows.__kwdefaults__, "page", 4)
+    monkeypatch.setitem(graph.rows.__kwdefaults__ or {}, "page", 4)
     simulator.requests.clear()
     assert await _all(azure.graph_machines(ids)) == whole
     assert len(simulator.requests.of("POST", "ResourceGraph")) == -(-len(whole) // 4)

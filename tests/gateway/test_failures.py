@@ -7,10 +7,10 @@ from email.utils import formatdate
 
 import pytest
 
-from console.clouds import BUILT_IN, Cloud, load_cloud
+from console.clouds import BUILT_IN, Cloud, is_loopback, load_cloud
 from console.gateway.azure import Azure
 from console.gateway.errors import AzureProblem, Conflict, Outage, Throttled
-from console.gateway.transport import BUDGET, TRIES, Transport, is_loopback, quota_reset, seconds_to_wait
+from console.gateway.transport import BUDGET, TRIES, Transport, quota_reset, seconds_to_wait
 from console.simulator import Simulator
 from console.simulator.situations import WDATP
 from tests.gateway.conftest import Open, Waits
