@@ -17,6 +17,35 @@ from console.rules.known import Known
 CHECKS: tuple[Callable[[Known], Check], ...] = (*subscription_checks.FIRST, *machine_checks.CHECKS, *subscription_checks.LAST)
 """Every check, in the order of the list."""
 
+CHECK_IDS = (
+    "right-to-enable",
+    "right-to-see-machines",
+    "right-to-triage",
+    "cloud",
+    "subscription-state",
+    "provider",
+    "servers-plan",
+    "integration",
+    "linux",
+    "unified-solution",
+    "log-analytics-agent",
+    "connectivity-linux",
+    "connectivity-windows",
+    "arc-connection",
+    "running",
+    "supported-systems",
+    "fanotify",
+    "extensions",
+    "edr-recommendations",
+    "tenant-move",
+    "data-location",
+    "licence",
+)
+"""The ids on which scripts and ticks rely, in the same order. They never change their meaning."""
+
+WITHOUT_INTEGRATION = frozenset(("right-to-see-machines", "right-to-triage", "cloud", "subscription-state", "provider"))
+"""What still matters in a cloud that has no integration: its alerts can be looked at."""
+
 
 def checks_of(
     subscription: Subscription,
@@ -46,9 +75,17 @@ def checks_of(
     )
     ticked = {one.check_id: one for one in ticks}
     found = []
-    for check in (make(known) for make in CHECKS):
+    for check in (_offered(make(known), integration_supported) for make in CHECKS):
         tick = ticked.get(check.id)
         if tick is not None and check.status is CheckStatus.MANUAL:
             check = replace(check, status=CheckStatus.PASS, ticked_by=tick.who, ticked_at=tick.at)
         found.append(replace(check, as_of=subscription.as_of or now))
     return found
+
+
+def _offered(check: Check, integration_supported: bool) -> Check:
+    """In a cloud without the integration nobody is told to prepare for it."""
+    if integration_supported or check.id in WITHOUT_INTEGRATION:
+        return check
+    nothing = "The integration does not exist in this cloud."
+    return replace(check, status=CheckStatus.NOT_APPLICABLE, evidence=nothing, remedy="", who="", command="", link="", machine_ids=())
