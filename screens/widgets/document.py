@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from rich.cells import cell_len
 from textual.content import Content
 from textual.geometry import Size
+from textual.strip import Strip
+from textual.visual import Visual
 from textual.widget import Widget
 
 from screens.widgets.line_table import fit
@@ -50,8 +52,8 @@ class Block:
             head = Content.styled(" " * self.indent + fit(self.label, left - self.indent), STYLES["muted"])
         style = " ".join(filter(None, ("bold" if self.bold else "", STYLES.get(self.tone, ""))))
         for line in self.text.split("\n"):
-            wrapped = Content.styled(line, style).wrap(max(1, width - left)) if line else [Content("")]
-            for part in wrapped:
+            text = Content.styled(line, style)
+            for part in text.wrap(max(1, width - left)) if cell_len(line) > width - left else [text]:
                 yield Content.assemble(head, part.rstrip())
                 head = Content(" " * left)
 
@@ -100,6 +102,13 @@ class Document(Widget):
     def render(self) -> Content:
         """The lines."""
         return Content("\n").join(self._lines(self.content_size.width))
+
+    def render_line(self, y: int) -> Strip:
+        """One line, without rendering the others; what is selected with the mouse can reach over several."""
+        lines = self._lines(self.content_size.width)
+        if self.text_selection is not None or not 0 <= y < len(lines):
+            return super().render_line(y)
+        return Visual.to_strips(self, lines[y], self.content_size.width, 1, self.visual_style)[0]
 
     def _lines(self, width: int) -> list[Content]:
         if self._wrapped[0] != width:
