@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sqlite3
+import time
 from datetime import timedelta
 from typing import Any
 
@@ -14,7 +16,22 @@ from screens.enable import EnableScreen
 from screens.requests import ApplyRequested, PlanRequested
 from screens.widgets.document import Document
 from tests.screens.paint import painted
-from tests.screens.stage import EXCLUDED, NEVER, NOW, READER, SMALL, WIDE, Stage, close_desk, fill, open_desk, settle
+from tests.screens.stage import (
+    EXCLUDED,
+    NEVER,
+    NOW,
+    READER,
+    SMALL,
+    WIDE,
+    Stage,
+    a_subscription,
+    advance,
+    close_desk,
+    fill,
+    open_desk,
+    put_subscriptions,
+    settle,
+)
 
 EXCLUDE = "WDATP_EXCLUDE_LINUX_PUBLIC_PREVIEW"
 
@@ -50,7 +67,8 @@ def a_plan(*subscriptions: SubscriptionPlan, **more: Any) -> Plan:
 
 
 def said(screen: EnableScreen) -> str:
-    return screen.query_one("#document", Document).plain
+    """The head, the plan, and what was read last."""
+    return "\n".join(document.plain for document in screen.query(Document))
 
 
 async def test_without_a_choice_it_says_how_to_choose(desk: Desk) -> None:
@@ -178,7 +196,7 @@ async def test_the_outcome_is_what_the_journal_says(desk: Desk) -> None:
         sequence = await desk.journal.begin("ann", "put-setting", f"{EXCLUDED}/{EXCLUDE}", "true", "false")
         desk.activity.begin("apply", "applying")
         await settle(pilot)
-        assert "reading back" in said(screen)
+        assert "is sent and read back" in said(screen)
         await desk.journal.finish(sequence, "confirmed")
         desk.activity.end("apply")
         await settle(pilot)
@@ -195,4 +213,166 @@ async def test_a_change_that_was_interrupted_stands_on_top(desk: Desk) -> None:
     screen = EnableScreen(desk)
     async with Stage(desk, screen).run_test(size=SMALL) as pilot:
         await settle(pilot)
-        assert said(screen).startswith("A change was interrupted")
+        assert said(screen).startswith("! A change was begun")
+
+
+async def test_an_interrupted_change_is_told_also_when_nothing_is_chosen_and_no_longer_once_settled(desk: Desk) -> None:
+    await desk.journal.begin("ann", "put-setting", f"{READER}/{EXCLUDE}", "true", "false")
+    screen = EnableScreen(desk)
+    async with Stage(desk, screen).run_test(size=SMALL) as pilot:
+        await settle(pilot)
+        assert "Security Reader: WDATP_EXCLUDE_LINUX_PUBLIC_PREVIEW true → false" in said(screen)
+        again = await desk.journal.begin("ann", "put-setting", f"{READER}/{EXCLUDE}", "true", "false")
+        await desk.journal.finish(again, "confirmed")
+        await settle(pilot)
+        assert "A change was begun" not in said(screen)
+
+
+async def test_a_plan_of_a_newer_version_is_a_sentence_and_not_the_end(desk: Desk) -> None:
+    await desk.fleet.select({EXCLUDED})
+    await desk.journal.save_plan(a_plan())
+    with sqlite3.connect(desk.journal.path) as other:
+        other.execute("UPDATE plans SET document = json_set(document, '$.schema', 99)")
+    screen = EnableScreen(desk)
+    app = Stage(desk, screen)
+    async with app.run_test(size=SMALL) as pilot:
+        await settle(pilot)
+        assert "The last plan cannot be shown." in said(screen)
+        await pilot.press("e")
+        assert len(app.asked(PlanRequested)) == 1
+
+
+async def test_planning_says_how_far_it_is_and_is_not_asked_for_twice(desk: Desk) -> None:
+    await desk.fleet.select({EXCLUDED, NEVER})
+    screen = EnableScreen(desk)
+    app = Stage(desk, screen)
+    async with app.run_test(size=SMALL) as pilot:
+        await settle(pilot)
+        desk.activity.begin("plan", "planning", total=2)
+        desk.activity.advance("plan", done=1)
+        assert "Planning from fresh reads of Azure, 1 of 2 subscriptions" in said(screen)
+        await pilot.press("e")
+        assert app.asked(PlanRequested) == []
+        desk.activity.end("plan")
+        assert "Planning from" not in said(screen)
+
+
+async def test_a_plan_for_other_subscriptions_is_not_shown(desk: Desk) -> None:
+    await desk.fleet.select({NEVER})
+    await desk.journal.save_plan(a_plan())
+    screen = EnableScreen(desk)
+    async with Stage(desk, screen).run_test(size=SMALL) as pilot:
+        await settle(pilot)
+        assert "no plan yet" in said(screen)
+
+
+async def test_a_change_of_another_subscription_does_not_use_up_the_plan(desk: Desk) -> None:
+    await desk.fleet.select({EXCLUDED})
+    await desk.journal.save_plan(a_plan())
+    await desk.journal.finish(await desk.journal.begin("bo", "put-setting", f"{NEVER}/WDATP", "absent", "true"), "confirmed")
+    app = Stage(desk, EnableScreen(desk))
+    async with app.run_test(size=SMALL) as pilot:
+        await settle(pilot)
+        await pilot.press("a")
+        await settle(pilot)
+        assert isinstance(app.screen, TypedConfirmDialog)
+
+
+async def test_what_failed_stands_before_what_was_confirmed_and_what_was_not_sent_says_so(desk: Desk) -> None:
+    chosen = {EXCLUDED: "[prod] web", NEVER: "Never enabled", READER: "Security Reader"}
+    await desk.fleet.select(set(chosen))
+    await desk.journal.save_plan(a_plan(*(a_subscription_plan(one, name=name) for one, name in chosen.items())))
+    screen = EnableScreen(desk)
+    async with Stage(desk, screen).run_test(size=WIDE) as pilot:
+        await settle(pilot)
+        desk.activity.begin("apply", "applying the plan", total=3)
+        for one, outcome in ((EXCLUDED, "confirmed"), (NEVER, "failed: it reads true after the write, not false")):
+            await desk.journal.finish(await desk.journal.begin("ann", "put-setting", f"{one}/{EXCLUDE}", "absent", "false"), outcome)
+        await settle(pilot)
+        assert "Security Reader: not sent yet" in said(screen)
+        desk.activity.end("apply")
+        await settle(pilot)
+        told = said(screen)
+        assert "1 failed, 1 not sent, 1 confirmed" in told
+        assert told.index("✗ Never enabled: it reads true") < told.index("✓ [prod] web: confirmed")
+        assert "Security Reader: nothing was sent: 9 (Log) says why" in told
+
+
+async def test_a_plan_that_could_not_be_sent_at_all_is_not_offered_again(desk: Desk) -> None:
+    await desk.fleet.select({EXCLUDED})
+    await desk.journal.save_plan(a_plan())
+    screen = EnableScreen(desk)
+    app = Stage(desk, screen)
+    async with app.run_test(size=SMALL) as pilot:
+        await settle(pilot)
+        desk.activity.begin("apply", "applying the plan")
+        desk.activity.end("apply")
+        assert "nothing was sent" in said(screen)
+        await pilot.press("a")
+        assert any("applied already" in one for one in app.toasts())
+
+
+async def test_enabling_for_the_first_time_says_windows_too_and_disabling_that_linux_goes_along(desk: Desk) -> None:
+    await desk.fleet.select({NEVER})
+    never = a_subscription_plan(NEVER, name="Never enabled", case="never-enabled", settings=(SettingChange("WDATP", None, True),))
+    await desk.journal.save_plan(a_plan(never))
+    app = Stage(desk, EnableScreen(desk))
+    async with app.run_test(size=WIDE) as pilot:
+        await settle(pilot)
+        await pilot.press("a")
+        await settle(pilot)
+        assert "Enable for Windows and Linux machines" in painted(app)
+        assert "WDATP not set → true" in painted(app)
+        await pilot.press("escape")
+        off = a_subscription_plan(
+            NEVER, name="Never enabled", case="disable", settings=(SettingChange("WDATP", True, False),), irreversible=()
+        )
+        await desk.journal.save_plan(a_plan(off, id="p2", action=PlanAction.DISABLE))
+        await settle(pilot)
+        await pilot.press("a")
+        await settle(pilot)
+        assert "for Windows and Linux together" in painted(app)
+        assert app.asked(ApplyRequested) == []
+
+
+async def test_a_blocked_subscription_says_who_can_clear_it_and_promises_nothing(desk: Desk) -> None:
+    await desk.fleet.select({EXCLUDED, READER})
+    blocked = a_subscription_plan(READER, name="Security Reader", blockers=(Blocker("rights", "You have no right.", "Owner"),))
+    await desk.journal.save_plan(a_plan(blocked, a_subscription_plan()))
+    screen = EnableScreen(desk)
+    app = Stage(desk, screen)
+    async with app.run_test(size=WIDE) as pilot:
+        await settle(pilot)
+        told = said(screen)
+        for words in ("1 blocked", "BLOCKED: You have no right.", "Who can clear it: Owner", "Would write", "If it were not blocked:"):
+            assert words in told
+        assert told.index("[prod] web (") < told.index("Security Reader (")
+        await pilot.press("a")
+        await settle(pilot)
+        assert "1 blocked subscription left as it is" in painted(app)
+        assert isinstance(app.screen, TypedConfirmDialog)
+        assert app.screen.expected == "[prod] web"
+
+
+async def test_three_hundred_subscriptions_are_planned_on_one_screen_and_the_clock_costs_nothing(desk: Desk) -> None:
+    many = [a_subscription(number) for number in range(100, 400)]
+    await put_subscriptions(desk, many, complete=False)
+    await desk.fleet.select({one.id for one in many})
+    fates = tuple(MachineFate(f"/m/{n}", f"web-{n}", "Linux", Fate.ONBOARD, "will be onboarded") for n in range(100))
+    await desk.journal.save_plan(a_plan(*(a_subscription_plan(one.id, name=one.name, fates=fates) for one in many)))
+    screen = EnableScreen(desk)
+    app = Stage(desk, screen)
+    async with app.run_test(size=SMALL) as pilot:
+        await settle(pilot)
+        assert "30,000 machines will be onboarded" in said(screen)
+        began = time.perf_counter()
+        for _ in range(20):
+            advance(desk, seconds=1)
+            screen.clock_moved()
+            await pilot.pause()
+        assert time.perf_counter() - began < 4
+        await pilot.press("a")
+        await settle(pilot)
+        await pilot.press(*"enable 300 subscriptions", "enter")
+        await settle(pilot)
+        assert len(app.asked(ApplyRequested)) == 1
