@@ -10,11 +10,12 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from textual.app import App, SystemCommand
+from textual.app import App
 from textual.binding import BindingType
-from textual.screen import ModalScreen, Screen
+from textual.screen import ModalScreen
 
 from cache.activity import Activity
+from cache.clock import SystemClock
 from cache.errors import CacheError
 from cache.failure import Failure
 from cache.fleet import FleetCache
@@ -34,9 +35,11 @@ from screens.log import LogScreen
 from screens.machine import MachinePage
 from screens.machines import MachinesScreen
 from screens.overview import OverviewScreen
+from screens.palette import ActionProvider
 from screens.sign_in import SignInScreen
 from screens.subscriptions import SubscriptionsScreen
 from screens.table_screen import TableScreen
+from screens.themes import following, register
 
 if TYPE_CHECKING:
     from console.gateway.transport import Wait
@@ -56,7 +59,6 @@ MAIN_SCREENS: dict[str, type[ConsoleScreen]] = {
     "log": LogScreen,
 }
 
-THEMES = ("textual-dark", "textual-light", "textual-ansi")
 CLIPBOARD_LIMIT = 8_192
 """Terminals drop longer OSC 52 sequences, or worse."""
 
@@ -67,6 +69,7 @@ class ConsoleApp(App[int]):
     TITLE = "mde-console"
     BINDINGS: ClassVar[list[BindingType]] = [*bindings(EVERYWHERE)]
     ENABLE_COMMAND_PALETTE = True
+    COMMANDS = {ActionProvider}
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (120, "-wide")]
 
     def __init__(self, setup: Setup) -> None:
@@ -81,6 +84,7 @@ class ConsoleApp(App[int]):
         self._watching: asyncio.Task[None] | None = None
         self._connecting: asyncio.Task[None] | None = None
         self._sign_in: SignInScreen | None = None
+        register(self)
         if setup.settings.theme in self.available_themes:
             self.theme = setup.settings.theme
         if setup.settings.keys:
@@ -159,7 +163,7 @@ class ConsoleApp(App[int]):
 
     async def _show_sign_in(self) -> None:
         if self._sign_in is None:
-            self._sign_in = SignInScreen(self.setup.clock)
+            self._sign_in = SignInScreen(SystemClock())
             await self.push_screen(self._sign_in)
 
     async def _hide_sign_in(self) -> None:
@@ -297,8 +301,7 @@ class ConsoleApp(App[int]):
 
     def action_theme(self) -> None:
         """Go on to the next theme."""
-        place = THEMES.index(self.theme) if self.theme in THEMES else -1
-        self.theme = THEMES[(place + 1) % len(THEMES)]
+        self.theme = following(self.theme)
 
     def action_leave(self) -> None:
         """Leave at once."""
@@ -334,17 +337,6 @@ class ConsoleApp(App[int]):
             self.tell(f"The picture could not be saved: {error}", error=True)
             return
         self.tell(f"Saved {path}")
-
-    def get_system_commands(self, screen: Screen[Any]) -> Any:
-        """The command palette holds the registry's actions and nothing else."""
-        from screens.actions import of_scope
-
-        scopes = (*getattr(screen, "SCOPES", (getattr(screen, "NAME", ""),)), EVERYWHERE)
-        for scope in scopes:
-            for action in of_scope(scope):
-                if action.id != "command_palette":
-                    target = screen if scope != EVERYWHERE else self
-                    yield SystemCommand(action.title, action.help, _runner(self, target, action.id))
 
     def tell(self, sentence: str, *, error: bool = False) -> None:
         """A toast. What matters is in the log screen too."""
@@ -541,13 +533,6 @@ class ConsoleApp(App[int]):
             await connection.azure.close()
             await connection.signed_in.close()
         self._start_connecting()
-
-
-def _runner(app: ConsoleApp, target: Any, action: str) -> Callable[[], None]:
-    def run() -> None:
-        app.call_later(app.run_action, action, target)
-
-    return run
 
 
 def _import_azure() -> None:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from cache.activity import Activity
-from cache.model import CheckStatus, MachineState, Plan, PlanAction
+from cache.model import CheckStatus, Fate, MachineState, Plan, PlanAction
 from cache.plan_text import plan_lines
 from console.session import Connection, Setup, connect
 from console.workers.apply import PUT_SETTING, apply_plan
@@ -20,7 +20,7 @@ from console.workers.triage import set_status
 PATIENCE = 75.0
 """Seconds of this machine's time in which machines must come aboard."""
 
-MOVING_STATES = {MachineState.PENDING, MachineState.LATE, MachineState.INSTALLING}
+MOVING_STATES = {MachineState.PENDING, MachineState.INSTALLING}
 
 
 class StepFailed(Exception):
@@ -89,7 +89,8 @@ async def _enable(connection: Connection, number: int, case: str) -> None:
     whole = await make_plan(work, [row.subscription.id for row in rows], PlanAction.ENABLE)
     ready = [one for one in whole.subscriptions if one.case == case and one.settings and not one.blockers]
     _demand(bool(ready), f"No subscription is in the case {case}.")
-    plan: Plan = await make_plan(work, [ready[0].id], PlanAction.ENABLE)
+    largest = max(ready, key=lambda one: one.count(Fate.ONBOARD))
+    plan: Plan = await make_plan(work, [largest.id], PlanAction.ENABLE)
     for line in plan_lines(plan):
         _say(f"   {line}")
     outcomes = await apply_plan(work, plan)
