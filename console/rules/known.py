@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import wraps
 
 from cache.model import Assessment, Check, CheckStatus, Machine, MachineState, Onboarding, Problem, Source, Subscription
-from console.rules.rights import allows
+from console.rules.rights import READ_ARC, READ_VMS, allows
 
 SECURITY_ADMIN = "Security Admin or Owner of the subscription"
 OWNER = "Owner of the subscription"
@@ -40,6 +41,14 @@ class Known:
     def machines_known(self) -> bool:
         """Whether the list of machines can be trusted to be there."""
         return self.subscription.can_see_machines is True and Source.MACHINES not in self.problems
+
+    @property
+    def hidden(self) -> str:
+        """Which machines the caller may not see while seeing others, as a sentence; empty when none are hidden."""
+        for kind, action in (("virtual machines", READ_VMS), ("Azure Arc machines", READ_ARC)):
+            if self.subscription.can_see_machines and self.may(action) is False:
+                return f"You may not see the {kind} of this subscription ({action})."
+        return ""
 
     @property
     def extensions_known(self) -> bool:
@@ -119,3 +128,16 @@ class Question:
 def count(machines: Sequence[Machine], singular: str, plural: str) -> str:
     """``1 machine has …`` or ``3 machines have …``: the predicate in both numbers."""
     return f"1 machine {singular}" if len(machines) == 1 else f"{len(machines)} machines {plural}"
+
+
+def of_all_machines(check: Callable[[Known], Check]) -> Callable[[Known], Check]:
+    """A check that holds only for the machines of both kinds together: while one kind is hidden it neither passes nor is void."""
+
+    @wraps(check)
+    def judged(known: Known) -> Check:
+        found = check(known)
+        if known.hidden and found.status in {CheckStatus.PASS, CheckStatus.NOT_APPLICABLE}:
+            return replace(found, status=CheckStatus.UNKNOWN, evidence=f"{found.evidence} {known.hidden}")
+        return found
+
+    return judged

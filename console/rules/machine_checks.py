@@ -20,6 +20,7 @@ from console.rules.known import (
     Known,
     Question,
     count,
+    of_all_machines,
 )
 from console.rules.rights import READ_ARC, READ_VMS
 from console.rules.systems import judge_system, needs_log_analytics
@@ -51,12 +52,14 @@ def _of_system(known: Known, system: str) -> list[Machine]:
     return [one for one in known.machines if one.os_type.lower() == system]
 
 
+@of_all_machines
 def log_analytics_agent(known: Known) -> Check:
     """By extension and by recommendation. Needed only for old Windows Servers, and not under the unified solution nor on Linux."""
     ask = LOG_ANALYTICS_AGENT
     if not known.machines_known:
         return ask.answer(known, CheckStatus.UNKNOWN, known.why_unknown(Source.MACHINES))
-    needs = [(one, needs_log_analytics(judge_system(one), known.subscription)) for one in known.machines]
+    unserved = [one for one in known.machines if not _has_extension(one)]
+    needs = [(one, needs_log_analytics(judge_system(one), known.subscription)) for one in unserved]
     if any(need is None for _, need in needs):
         return ask.answer(
             known, CheckStatus.UNKNOWN, "It hangs on the unified solution, whose setting could not be read.", who=SECURITY_ADMIN
@@ -89,6 +92,11 @@ def log_analytics_agent(known: Known) -> Check:
     return ask.answer(known, CheckStatus.PASS, f"{count(needing, 'needs it and has', 'need it and have')} it.")
 
 
+def _has_extension(machine: Machine) -> bool:
+    extension = defender_extension(machine)
+    return extension is not None and extension_state(extension) == SUCCEEDED
+
+
 def _has_agent(machine: Machine) -> bool:
     agent = log_analytics_extension(machine)
     return agent is not None and extension_state(agent) == SUCCEEDED
@@ -110,6 +118,7 @@ def _connectivity(known: Known, ask: Question, system: str, test: str, where: st
     )
 
 
+@of_all_machines
 def connectivity_linux(known: Known) -> Check:
     """A manual step: proxy and firewall, for Linux."""
     return _connectivity(
@@ -122,6 +131,7 @@ def connectivity_linux(known: Known) -> Check:
     )
 
 
+@of_all_machines
 def connectivity_windows(known: Known) -> Check:
     """A manual step: proxy and firewall, for Windows."""
     return _connectivity(
@@ -197,6 +207,7 @@ def running(known: Known) -> Check:
     return ask.answer(known, CheckStatus.PASS, f"{count(vms, 'runs', 'run')}.")
 
 
+@of_all_machines
 def supported_systems(known: Known) -> Check:
     """Whether every machine's system is in the support matrix."""
     ask = SUPPORTED_SYSTEMS
@@ -222,6 +233,7 @@ def supported_systems(known: Known) -> Check:
     )
 
 
+@of_all_machines
 def fanotify(known: Known) -> Check:
     """Whether other products hold fanotify: some show as extensions, the rest only on the machines."""
     ask = FANOTIFY
@@ -257,6 +269,7 @@ def fanotify(known: Known) -> Check:
     )
 
 
+@of_all_machines
 def extensions(known: Known) -> Check:
     """Whether a Defender extension has failed."""
     ask = EXTENSIONS
@@ -282,6 +295,7 @@ def extensions(known: Known) -> Check:
     return ask.answer(known, CheckStatus.PASS, "No Defender extension has failed.")
 
 
+@of_all_machines
 def edr_recommendations(known: Known) -> Check:
     """What Defender for Cloud itself recommends about EDR today."""
     ask = EDR_RECOMMENDATIONS

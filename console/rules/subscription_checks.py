@@ -5,17 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from cache.model import Check, CheckStatus, Source
-from console.rules.known import (
-    AVAILABILITY,
-    FAQ,
-    LINUX,
-    OWNER,
-    PREREQUISITES,
-    REQUIREMENTS,
-    SECURITY_ADMIN,
-    Known,
-    Question,
-)
+from console.rules.known import AVAILABILITY, FAQ, LINUX, OWNER, PREREQUISITES, REQUIREMENTS, SECURITY_ADMIN, Known, Question
 from console.rules.onboarding import INACTIVE, UNREGISTERED
 from console.rules.rights import ENABLE, READ_ALERTS, READ_ARC, READ_VMS, TRIAGE
 from console.rules.settings import UNIFIED
@@ -23,6 +13,8 @@ from console.rules.systems import UNIFIED_SERVERS, judge_system
 
 PLANS = frozenset(("P1", "P2", "standard"))
 """The Defender for Servers plans that include Defender for Endpoint."""
+
+NOT_HERE = "The integration does not exist in this cloud."
 
 RIGHT_TO_ENABLE = Question("right-to-enable", "You may enable the integration", AVAILABILITY)
 RIGHT_TO_SEE_MACHINES = Question("right-to-see-machines", "You may see the machines", AVAILABILITY)
@@ -114,7 +106,7 @@ def cloud(known: Known) -> Check:
     return CLOUD.answer(
         known,
         CheckStatus.FAIL,
-        "The integration does not exist in this cloud.",
+        NOT_HERE,
         who="Nobody: Microsoft does not offer it here",
         remedy="Only alerts can be looked at here. Machines are onboarded by Defender's own means.",
     )
@@ -191,6 +183,8 @@ def servers_plan(known: Known) -> Check:
 
 def integration(known: Known) -> Check:
     """Whether *Allow Microsoft Defender for Endpoint to access my data* is selected."""
+    if not known.integration_supported:
+        return INTEGRATION.answer(known, CheckStatus.NOT_APPLICABLE, NOT_HERE)
     match known.subscription.integration:
         case "on":
             return INTEGRATION.answer(known, CheckStatus.PASS, "“Allow Microsoft Defender for Endpoint to access my data” is selected.")
@@ -208,13 +202,16 @@ def integration(known: Known) -> Check:
 
 def linux(known: Known) -> Check:
     """Whether Linux machines are onboarded too."""
+    if not known.integration_supported:
+        return LINUX_INCLUDED.answer(known, CheckStatus.NOT_APPLICABLE, NOT_HERE)
     subscription = known.subscription
     command = f"mde-console plan --subscription {subscription.id}"
     if subscription.integration == "off":
+        left = " An exclusion of Linux is left from before; enabling takes it back." if subscription.linux == "excluded" else ""
         return LINUX_INCLUDED.answer(
             known,
             CheckStatus.FAIL,
-            "The integration is off, so no Linux machine is onboarded.",
+            f"The integration is off, so no Linux machine is onboarded.{left}",
             who=SECURITY_ADMIN,
             remedy="Enable the integration. First look at what the plan would do.",
             command=command,
@@ -247,16 +244,24 @@ def linux(known: Known) -> Check:
 def unified_solution(known: Known) -> Check:
     """Whether old Windows Servers get Defender without the retired Log Analytics agent."""
     ask, unified = UNIFIED_SOLUTION, known.subscription.unified
-    if unified == "on":
-        return ask.answer(known, CheckStatus.PASS, "It is on: these systems need no Log Analytics agent.")
-    if unified not in {"off", "not-set"}:
+    if not known.integration_supported:
+        return ask.answer(known, CheckStatus.NOT_APPLICABLE, NOT_HERE)
+    if unified not in {"on", "off", "not-set"} or known.subscription.integration not in {"on", "off"}:
         return ask.answer(known, CheckStatus.UNKNOWN, known.why_unknown(Source.SETTINGS))
-    said = "It is off." if unified == "off" else "It is not set."
+    if unified == "on" and known.subscription.integration == "on":
+        return ask.answer(known, CheckStatus.PASS, "It is on: these systems need no Log Analytics agent.")
+    said = {"on": "It is on, but works only while the integration is on.", "off": "It is off."}.get(unified, "It is not set.")
     if not known.machines_known:
         return ask.answer(known, CheckStatus.UNKNOWN, f"{said} Whether a machine needs it is not known.")
     affected = [one for one in known.machines if judge_system(one).name in UNIFIED_SERVERS]
+    if not affected and known.hidden:
+        return ask.answer(known, CheckStatus.UNKNOWN, f"{said} {known.hidden}")
     if not affected:
         return ask.answer(known, CheckStatus.NOT_APPLICABLE, f"{said} No machine that is known here needs it.")
+    if unified == "on":
+        remedy = "Enable the integration. First look at what the plan would do."
+        command = f"mde-console plan --subscription {known.subscription.id}"
+        return ask.answer(known, CheckStatus.WARN, said, who=SECURITY_ADMIN, remedy=remedy, command=command, machines=affected)
     hang = "1 machine hangs" if len(affected) == 1 else f"{len(affected)} machines hang"
     return ask.answer(
         known,

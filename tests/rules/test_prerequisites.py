@@ -191,6 +191,8 @@ def test_what_rests_on_a_source_that_failed_is_unknown_and_says_why(source: Sour
         ("unified-solution", {"unified": "on"}, PASS),
         ("unified-solution", {"unified": None}, UNKNOWN),
         ("unified-solution", {"unified": "off"}, NA),
+        ("unified-solution", {"unified": "on", "integration": "off"}, NA),
+        ("unified-solution", {"unified": "on", "integration": None}, UNKNOWN),
         ("unified-solution", {"unified": "off", "can_see_machines": False}, UNKNOWN),
         ("tenant-move", {}, MANUAL),
         ("data-location", {}, MANUAL),
@@ -209,9 +211,29 @@ def test_seeing_only_one_kind_of_machine_is_told() -> None:
     assert found["arc-connection"].status is UNKNOWN
 
 
-def test_a_cloud_without_the_integration_fails() -> None:
-    assert checks(a_subscription(), supported=False)["cloud"].status is FAIL
+def test_while_machines_of_one_kind_are_hidden_nothing_passes_for_all_of_them() -> None:
+    fleet = [a_machine(extensions=(defender(),))]
+    healthy = [assessed(fleet[0], EDR, "Healthy")]
+    everything = checks(a_subscription(unified="off"), fleet, assessments=healthy)
+    for seen, other in (("Microsoft.Compute/virtualMachines", "arc-connection"), ("Microsoft.HybridCompute/machines", "running")):
+        partly = a_subscription(unified="off", permissions=(Permission((f"{seen}/read",)),))
+        found = checks(partly, fleet, assessments=healthy)
+        assert found[other].status is UNKNOWN
+        for id in ("log-analytics-agent", "unified-solution", "connectivity-windows", "supported-systems", "fanotify", "extensions"):
+            assert everything[id].status in {PASS, NA}, id
+            assert found[id].status is UNKNOWN, id
+        assert found["edr-recommendations"].status is UNKNOWN
+
+
+def test_a_cloud_without_the_integration_fails_and_asks_for_no_setting() -> None:
+    found = checks(a_subscription(integration="off"), supported=False)
+    assert found["cloud"].status is FAIL
+    assert {found[id].status for id in ("integration", "linux", "unified-solution")} == {NA}
     assert checks(a_subscription())["cloud"].status is PASS
+
+
+def test_an_exclusion_that_is_left_from_before_is_told() -> None:
+    assert "left from before" in checks(a_subscription(integration="off", linux="excluded"))["linux"].evidence
 
 
 OLD = a_server("2016")
@@ -222,6 +244,8 @@ OLD = a_server("2016")
     [
         ("unified-solution", [OLD], {"unified": "off"}, WARN),
         ("unified-solution", [OLD], {"unified": "not-set"}, WARN),
+        ("unified-solution", [OLD], {"unified": "on", "integration": "off"}, WARN),
+        ("log-analytics-agent", [replace(OLD, extensions=(defender(system="Windows"),))], {"unified": "off"}, NA),
         ("log-analytics-agent", [OLD], {"unified": "on"}, NA),
         ("log-analytics-agent", [OLD], {"unified": "off"}, FAIL),
         ("log-analytics-agent", [OLD], {"unified": None}, UNKNOWN),
