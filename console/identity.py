@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
+import logging
 import os
 import re
 import shutil
@@ -29,6 +30,8 @@ _FAR = 32503680000
 
 IMDS = ("169.254.169.254", 80)
 PROBE_SECONDS = 0.5
+IDENTITY_SECONDS = 10.0
+"""How long ``auto`` waits for a managed identity: other clouds answer at that address too, and the SDK asks them again and again."""
 
 
 class SignInError(Failure):
@@ -94,6 +97,7 @@ ADVICE: dict[str, str] = {
     "70043": "The sign-in has expired by policy. Sign in again.",
     "700082": "The sign-in has expired from disuse. Sign in again (“az login”).",
     "50173": "The password was changed since. Sign in again.",
+    "500011": "The sign-in is for another cloud. Sign in to the right one (“az cloud set”, “az login”), or check --cloud.",
     "65001": "The application lacks consent in this tenant. An administrator must grant it.",
     "70016": "The code was not entered in time. Try again.",
     "70018": "The sign-in was declined. Try again if that was a mistake.",
@@ -115,6 +119,7 @@ async def sign_in(
 
     ``on_prompt`` may be called from another thread. Raises :class:`SignInError`.
     """
+    _silence()
     ways = {
         "token": lambda: _token(environ),
         "environment": lambda: _environment(cloud, tenant, environ),
@@ -131,7 +136,8 @@ async def sign_in(
     attempts: list[Attempt] = []
     for name in ("environment", "managed-identity", "cli"):
         try:
-            return await _try(cloud, name, ways[name], tuple(attempts))
+            seconds = IDENTITY_SECONDS if name == "managed-identity" else None
+            return await _try(cloud, name, ways[name], tuple(attempts), seconds)
         except SignInError as failure:
             attempts.append(Attempt(name, str(failure)))
     if on_prompt is not None:
@@ -140,18 +146,36 @@ async def sign_in(
     raise SignInError(f"No way to sign in serves here. {said} In a terminal, use --auth device-code.", "none")
 
 
-async def _try(cloud: Cloud, method: str, way: Callable[[], Awaitable[tuple[Any, list[Any]]]], attempts: tuple[Attempt, ...]) -> SignedIn:
+def _silence() -> None:
+    """Keep the libraries' own words from the terminal and from logs: azure-identity quotes what az printed, and that may be a token."""
+    for name, level in (("azure", logging.WARNING), ("azure.identity", logging.CRITICAL), ("msal", logging.CRITICAL)):
+        logger = logging.getLogger(name)
+        logger.setLevel(level)
+        if not logger.handlers:
+            logger.addHandler(logging.NullHandler())
+
+
+async def _try(
+    cloud: Cloud,
+    method: str,
+    way: Callable[[], Awaitable[tuple[Any, list[Any]]]],
+    attempts: tuple[Attempt, ...],
+    seconds: float | None = None,
+) -> SignedIn:
     closers: list[Callable[[], Awaitable[None]]] = []
     failure: SignInError | None = None
     try:
-        credential, closers = await way()
-        token = await credential.get_token(cloud.scope)
+        async with asyncio.timeout(seconds):
+            credential, closers = await way()
+            token = await credential.get_token(cloud.scope, enable_cae=True)
     except asyncio.CancelledError:
         for close in closers:
             await close()
         raise
     except SignInError as error:
         failure = error
+    except TimeoutError:
+        failure = SignInError(f"Sign-in by {method} did not answer in time.", "unavailable")
     except Exception as error:  # noqa: BLE001 (a credential may raise anything; its text may quote Azure's answer, so it goes no further)
         failure = _explained(error, cloud, method)
     if failure is not None:
@@ -269,7 +293,7 @@ async def _token(environ: Mapping[str, str]) -> tuple[Any, list[Any]]:
     if not token.isascii() or not token.isprintable() or " " in token:
         raise SignInError(f"{TOKEN_VARIABLE} does not hold a bearer token: it has spaces or characters that none has.", "malformed")
     expires = _claims(token).get("exp")
-    tells = isinstance(expires, int | float) and 0 < expires < _FAR
+    tells = isinstance(expires, int | float) and not isinstance(expires, bool) and 0 < expires < _FAR
     expires_on = int(expires or 0) if tells else int(time.time()) + 3600
     if time.time() >= expires_on:
         when = datetime.fromtimestamp(expires_on, UTC)
@@ -350,7 +374,9 @@ class _InThread:
         from azure.identity import AuthenticationRequiredError
 
         try:
-            token: AccessToken = await in_thread(lambda: self._credential.get_token(*scopes, claims=claims, tenant_id=tenant_id))
+            token: AccessToken = await in_thread(
+                lambda: self._credential.get_token(*scopes, claims=claims, tenant_id=tenant_id, enable_cae=True)
+            )
         except AuthenticationRequiredError:
             raise SignInError("Azure wants you to sign in again.", "interaction") from None
         return token
@@ -373,14 +399,15 @@ async def _device_code(cloud: Cloud, tenant: str | None, on_prompt: Callable[[De
 
     def prompt(verification_uri: str, user_code: str, expires_on: datetime) -> None:
         at = expires_on.replace(tzinfo=UTC) if expires_on.tzinfo is None else expires_on
-        on_prompt(DevicePrompt(clean(verification_uri, 300), clean(user_code, 40), at))
+        uri, code = clean(verification_uri, 300), clean(user_code, 40)
+        on_prompt(DevicePrompt(uri, code, at, f"To sign in, open {uri} in a browser and enter the code {code}."))
 
     credential = DeviceCodeCredential(
         tenant_id=tenant or "organizations", prompt_callback=prompt, disable_automatic_authentication=True, **_options(cloud)
     )
     wrapped = _InThread(credential)
     try:
-        await in_thread(lambda: credential.authenticate(scopes=[cloud.scope]))
+        await in_thread(lambda: credential.authenticate(scopes=[cloud.scope], enable_cae=True))
     except Exception:
         await wrapped.close()
         raise

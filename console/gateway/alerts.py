@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Collection, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -13,7 +13,7 @@ from azure.mgmt.security.aio import SecurityCenter
 
 from cache.model import Alert
 from cache.text import clean
-from console.gateway.errors import SDK_FAILURES, BadAnswer, problem_from
+from console.gateway.errors import BadAnswer, written
 from console.gateway.reading import Item, Send, address_of, at, fetch, items, lines, moment, pages, part_of, resource_id, text
 
 API = "2022-01-01"
@@ -35,11 +35,11 @@ MOST_ENTITIES = 40
 _HOST = re.compile(r"[a-z0-9.-]+")
 
 
-async def alerts(send: Send, origin: str, subscription_id: str) -> AsyncIterator[list[Alert]]:
-    """The alerts of a subscription, page by page. The service has no filter."""
+async def alerts(send: Send, origin: str, subscription_id: str, portals: Collection[str] = ()) -> AsyncIterator[list[Alert]]:
+    """The alerts of a subscription, page by page. The service has no filter. ``portals`` are the addresses of the cloud's own portals."""
     url = f"{origin}/subscriptions/{subscription_id}/providers/Microsoft.Security/alerts?api-version={API}"
     async for page in pages(send, url, "reading alerts"):
-        yield [alert_of(one) for one in page if text(one, "id")]
+        yield [alert_of(one, portals) for one in page if text(one, "id")]
 
 
 async def alert_status(send: Send, origin: str, alert_id: str) -> str:
@@ -55,16 +55,13 @@ async def set_status(client: SecurityCenter, alert_id: str, status: str) -> None
     location, group, name = part_of(alert_id, "locations"), part_of(alert_id, "resourceGroups"), part_of(alert_id, "alerts")
     if verb is None or not location or not name:
         raise BadAnswer(f"The alert {clean(alert_id, 80)} cannot be set to {clean(status, 40)}.")
-    try:
-        if group:
-            await getattr(client.alerts, f"update_resource_group_level_state_to_{verb}")(group, location, name)
-        else:
-            await getattr(client.alerts, f"update_subscription_level_state_to_{verb}")(location, name)
-    except SDK_FAILURES as error:
-        raise problem_from(error, "changing the alert") from None
+    if group:
+        await written(getattr(client.alerts, f"update_resource_group_level_state_to_{verb}")(group, location, name), "changing the alert")
+    else:
+        await written(getattr(client.alerts, f"update_subscription_level_state_to_{verb}")(location, name), "changing the alert")
 
 
-def alert_of(row: Item) -> Alert:
+def alert_of(row: Item, portals: Collection[str] = ()) -> Alert:
     """An alert from ARM's JSON. Whatever is missing or odd is blank."""
     whole, properties = resource_id(row, "id"), at(row, "properties")
     extended = at(properties, "extendedProperties")
@@ -96,8 +93,8 @@ def alert_of(row: Item) -> Alert:
         tuple(clean(one, 1000) for one in items(properties, "remediationSteps") if isinstance(one, str)),
         moment(properties, "startTimeUtc"),
         moment(properties, "timeGeneratedUtc"),
-        _safe(text(properties, "alertUri")),
-        _defender_link(properties, extended),
+        _safe(text(properties, "alertUri"), portals),
+        _defender_link(properties, extended, portals),
         _entities(items(properties, "entities")),
         tuple(
             (clean(key, 120), text(extended, key, limit=1000))
@@ -120,8 +117,8 @@ def _machine_of_entities(properties: object) -> str | None:
     return None
 
 
-def _safe(address: str) -> str:
-    """An address, if it leads to a portal of Microsoft's over TLS; else nothing: alerts are written by attackers."""
+def _safe(address: str, portals: Collection[str] = ()) -> str:
+    """An address, if it leads to a portal of Microsoft's or of the cloud over TLS; else nothing: alerts are written by attackers."""
     try:
         parts = urlsplit(address)
         host = (parts.hostname or "").lower()
@@ -134,14 +131,15 @@ def _safe(address: str) -> str:
         or any(one.isspace() or one == "\\" for one in address)
     ):
         return ""
-    return address if any(f".{host}".endswith(domain) for domain in PORTAL_DOMAINS) else ""
+    own = any(parts[:2] == urlsplit(portal)[:2] for portal in portals)
+    return address if own or any(f".{host}".endswith(domain) for domain in PORTAL_DOMAINS) else ""
 
 
 def _is_link(value: object) -> bool:
     return isinstance(value, str) and value.lstrip().startswith("{") and '"kind"' in value
 
 
-def _defender_link(properties: object, extended: Mapping[str, Any]) -> str:
+def _defender_link(properties: object, extended: Mapping[str, Any], portals: Collection[str]) -> str:
     candidates = [text(one, "href") for one in items(properties, "extendedLinks")]
     for key, value in extended.items():
         if isinstance(value, str) and "link" in str(key).lower():
@@ -149,7 +147,7 @@ def _defender_link(properties: object, extended: Mapping[str, Any]) -> str:
                 candidates.append(text(json.loads(value), "value"))
             except (ValueError, RecursionError):
                 candidates.append(clean(value, 1000))
-    return next((safe for one in candidates if (safe := _safe(one)) and "portal.azure" not in safe), "")
+    return next((safe for one in candidates if (safe := _safe(one, portals)) and "portal.azure" not in safe), "")
 
 
 def _entities(entities: list[Any]) -> tuple[tuple[str, str], ...]:

@@ -38,6 +38,7 @@ class Azure:
         self._sleep = sleep
         self._transport = Transport(cloud, credential, on_wait, sleep)
         self._origin = cloud.resource_manager
+        self._portals = (cloud.azure_portal, cloud.defender_portal)
         self._clients: dict[str, Any] = {}
 
     @classmethod
@@ -147,7 +148,7 @@ class Azure:
 
     def alerts(self, subscription_id: str) -> AsyncIterator[list[Alert]]:
         """The alerts of a subscription, page by page."""
-        return alert_calls.alerts(self._security, self._origin, subscription_id)
+        return alert_calls.alerts(self._security, self._origin, subscription_id, self._portals)
 
     async def alert_status(self, alert_id: str) -> str:
         """The status of one alert, read now."""
@@ -155,6 +156,10 @@ class Azure:
 
     def _rows(self, name: str, subscription_ids: Sequence[str]) -> AsyncIterator[list[Any]]:
         return graph.rows(self._graph, self._origin, name, subscription_ids, on_wait=self._on_wait, sleep=self._sleep)
+
+    def resource_link(self, resource_id: str) -> str:
+        """The address of a resource in the Azure portal; empty for what is no resource id."""
+        return f"{self.cloud.azure_portal}/#resource{resource_id}" if resource_id.startswith("/") else ""
 
     # Writes
 
@@ -167,6 +172,11 @@ class Azure:
         """Give an alert the status ``InProgress``, ``Resolved``, ``Dismissed`` or ``Active``."""
         self._may_write()
         await alert_calls.set_status(self._client(SecurityCenter, part_of(alert_id, "subscriptions")), alert_id, status)
+
+    async def register_provider(self, subscription_id: str) -> str:
+        """Ask for the registration of Microsoft.Security, which Azure carries out over minutes. Returns its state now."""
+        self._may_write()
+        return await subscription_calls.register_provider(self._subscriptions, self._origin, subscription_id)
 
     def _may_write(self) -> None:
         if self.read_only:

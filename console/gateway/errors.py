@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+from collections.abc import Awaitable, Mapping
 from typing import Any, ClassVar
 
 import aiohttp
@@ -25,10 +26,14 @@ class AzureProblem(Failure):
 
 
 class SignInRequired(AzureProblem):
-    """The sign-in is over, or not accepted here."""
+    """The sign-in is over, or not accepted here. ``claims`` (base64) is what Azure demands of the next one, if it told."""
 
     code = "sign-in"
     exit_code = Exit.SIGN_IN
+
+    def __init__(self, message: str, claims: str = "") -> None:
+        super().__init__(message)
+        self.claims = claims
 
 
 class Forbidden(AzureProblem):
@@ -88,7 +93,7 @@ QUOTED = 240
 _CLAIMS = re.compile(r"""\bclaims="?([A-Za-z0-9+/=_-]{1,4000})""")
 
 
-def problem_from_status(status: int, body: bytes, what: str) -> AzureProblem:
+def problem_from_status(status: int, body: bytes, what: str, headers: Mapping[str, str] | None = None) -> AzureProblem:
     """The problem that an answer with ``status`` means, when ``what`` was being done (such as *reading the settings*)."""
     code, message = _error_of(body)
     said = f" Azure says: {message}" if message else ""
@@ -102,6 +107,8 @@ def problem_from_status(status: int, body: bytes, what: str) -> AzureProblem:
         return NotRegistered(f"The offer of this subscription forbids Microsoft.Security, so {what} does not work.")
     if low == "invalidauthenticationtokentenant":
         return Forbidden(f"The subscription belongs to another tenant than the one you are signed in to, so {what} does not work.")
+    if status == 401 and (claims := _claims_in(headers)):
+        return _challenged(claims)
     if status == 401:
         return SignInRequired(f"Azure does not accept the sign-in any more while {what} (HTTP 401{_named(code)}). Sign in again.")
     if low in NOT_FOR_NOW:
@@ -124,10 +131,7 @@ def problem_from(error: Exception, what: str) -> AzureProblem:
     if isinstance(error, AzureProblem):
         return error
     if claims := next((found for one in _chain(error) if (found := _claims_of(one))), ""):
-        return SignInRequired(
-            "Azure wants a fresh sign-in, since your session or the rules for it have changed. Sign in again; with the Azure CLI: "
-            f'az login --claims-challenge "{claims}"'
-        )
+        return _challenged(claims)
     if isinstance(error, Failure):
         return SignInRequired(str(error))
     status = error.response.status_code if isinstance(error, HttpResponseError) and error.response is not None else None
@@ -148,8 +152,31 @@ def problem_from(error: Exception, what: str) -> AzureProblem:
 def _claims_of(error: BaseException) -> str:
     """The claims (base64) that Azure demands of the next token, where an answer of 401 says so."""
     response: Any = error.response if isinstance(error, HttpResponseError) else None
-    found = _CLAIMS.search(str(response.headers.get("WWW-Authenticate", ""))) if response is not None else None
+    return _claims_in(response.headers) if response is not None else ""
+
+
+def _claims_in(headers: Mapping[str, str] | None) -> str:
+    found = _CLAIMS.search(str((headers or {}).get("WWW-Authenticate", "")))
     return found.group(1) if found else ""
+
+
+def _challenged(claims: str) -> SignInRequired:
+    return SignInRequired(
+        "Azure wants a fresh sign-in, since your session or the rules for it have changed. Sign in again; with the Azure CLI: "
+        f'az login --claims-challenge "{claims}"',
+        claims,
+    )
+
+
+async def written(operation: Awaitable[object], what: str) -> None:
+    """Await an operation of an SDK that writes. Raises an :class:`AzureProblem`, which does not lead back to the SDK's exception."""
+    problem: AzureProblem | None = None
+    try:
+        await operation
+    except SDK_FAILURES as error:
+        problem = problem_from(error, what)
+    if problem is not None:
+        raise problem  # out here, since the SDK's exception holds the request and with it the token
 
 
 def _chain(error: BaseException | None) -> list[BaseException]:

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 
 from cache.model import Extension, Machine
-from console.gateway.errors import AzureProblem, Forbidden, NotFound
+from console.gateway.errors import AzureProblem, Forbidden, NotFound, SignInRequired
 from console.gateway.reading import Item, Send, address_of, at, items, moment, pages, part_of, resource_id, tags_of, text
 
 COMPUTE_API = "2026-04-01"
@@ -151,13 +151,16 @@ async def extensions(send_compute: Send, send_hybrid: Send, origin: str, machine
 async def service_machines(send_compute: Send, send_hybrid: Send, origin: str, subscription_id: str) -> AsyncIterator[list[Machine]]:
     """The machines of one subscription from Compute and Azure Arc, each page with its extensions.
 
-    Where one of the two refuses, the other is read all the same; the refusal is raised at the end.
+    Where one of the two refuses, the other is read all the same, and VMs are read without their power states where only those are
+    refused; the refusal is raised at the end. A sign-in that is over ends it at once.
     """
     failures: list[AzureProblem] = []
     gate = asyncio.Semaphore(AT_ONCE)
 
     async def complete(machine: Machine) -> Machine | None:
         async with gate:
+            if any(isinstance(one, SignInRequired) for one in failures):
+                return machine
             try:
                 return replace(machine, extensions=await extensions(send_compute, send_hybrid, origin, machine), extensions_known=True)
             except NotFound:  # deleted since the list was made
@@ -167,16 +170,27 @@ async def service_machines(send_compute: Send, send_hybrid: Send, origin: str, s
                 return machine
 
     async def completed(machines: list[Machine]) -> list[Machine]:
-        return [one for one in await asyncio.gather(*map(complete, machines)) if one is not None]
+        found = [one for one in await asyncio.gather(*map(complete, machines)) if one is not None]
+        if over := next((one for one in failures if isinstance(one, SignInRequired)), None):
+            raise over
+        return found
 
     base = f"{origin}/subscriptions/{subscription_id}/providers"
+    power: dict[str, Machine] = {}
     try:
         power = await _power_states(send_compute, base)
+    except SignInRequired:
+        raise
+    except AzureProblem as problem:
+        failures.append(problem)
+    try:
         async for page in pages(
             send_compute, f"{base}/Microsoft.Compute/virtualMachines?api-version={COMPUTE_API}", "reading virtual machines"
         ):
             found = [_with_view(_vm(one), power) for one in page if text(one, "id")]
             yield await completed(found)
+    except SignInRequired:
+        raise
     except AzureProblem as problem:
         failures.append(problem)
     try:
@@ -184,6 +198,8 @@ async def service_machines(send_compute: Send, send_hybrid: Send, origin: str, s
             send_hybrid, f"{base}/Microsoft.HybridCompute/machines?api-version={HYBRID_API}", "reading Azure Arc machines"
         ):
             yield await completed([_arc(one) for one in page if text(one, "id")])
+    except SignInRequired:
+        raise
     except AzureProblem as problem:
         failures.append(problem)
     if failures:

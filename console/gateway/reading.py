@@ -6,6 +6,7 @@ is used. Every text is cleaned as it is read.
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -18,7 +19,7 @@ from azure.core.rest import HttpRequest
 
 from cache.failure import Failure
 from cache.text import clean, clean_lines
-from console.gateway.errors import BadAnswer, problem_from, problem_from_status
+from console.gateway.errors import AzureProblem, BadAnswer, problem_from, problem_from_status
 
 Send = Callable[..., Awaitable[Any]]
 """What sends a request through a client's pipeline: ``send(request, stream=True)``."""
@@ -129,21 +130,34 @@ def address_of(origin: str, resource_id: str, rest: str) -> str:
 
 async def fetch(send: Send, request: HttpRequest, what: str) -> tuple[Item, Mapping[str, str]]:
     """Send a request and read its JSON object. Returns it and the headers; raises an :class:`AzureProblem`."""
+    problem: AzureProblem | None = None
     try:
         response = await send(request, stream=True)
-        body = await _body_of(response)
-        await response.close()
+        try:
+            body = await _body_of(response)
+        finally:
+            await response.close()
     except (AzureError, aiohttp.ClientError, OSError, TimeoutError, Failure, ValueError) as error:
-        raise problem_from(error, what) from None
+        problem = problem_from(error, what)
+    if problem is not None:
+        raise problem  # out here, since the SDK's exception holds the request and with it the token
     if not 200 <= response.status_code < 300:
-        raise problem_from_status(response.status_code, body, what)
+        raise problem_from_status(response.status_code, body, what, response.headers)
     try:
-        document = msgspec.json.decode(body)
-    except (msgspec.DecodeError, ValueError, RecursionError):
+        document = _decoded(body)
+    except (ValueError, RecursionError):
         raise BadAnswer(f"Azure's answer could not be read while {what}: it is not JSON.") from None
     if not isinstance(document, Mapping):
         raise BadAnswer(f"Azure's answer could not be read while {what}: it is no JSON object.")
     return document, response.headers
+
+
+def _decoded(body: bytes) -> Any:
+    """The JSON in ``body``. What the fast decoder refuses whole (one odd byte, half of a surrogate pair) is read again patiently."""
+    try:
+        return msgspec.json.decode(body)
+    except (msgspec.DecodeError, ValueError, RecursionError):
+        return json.loads(body.decode("utf-8-sig", "replace"))
 
 
 async def _body_of(response: Any) -> bytes:

@@ -7,7 +7,7 @@ from azure.mgmt.security.aio import SecurityCenter
 from azure.mgmt.security.models import DataExportSettings
 
 from cache.model import Assessment
-from console.gateway.errors import SDK_FAILURES, problem_from
+from console.gateway.errors import written
 from console.gateway.reading import Item, Send, fetch, flag, pages, part_of, resource_id, text
 
 SETTINGS_API = "2022-05-01"
@@ -43,10 +43,7 @@ async def settings(send: Send, origin: str, subscription_id: str) -> dict[str, b
 
 async def put_setting(client: SecurityCenter, name: str, enabled: bool) -> None:
     """Write one setting. Raises an :class:`AzureProblem`; whether the write arrived is then for the reader to find out."""
-    try:
-        await client.settings.update(name, DataExportSettings(enabled=enabled))
-    except SDK_FAILURES as error:
-        raise problem_from(error, f"writing the setting {name}") from None
+    await written(client.settings.update(name, DataExportSettings(enabled=enabled)), f"writing the setting {name}")
 
 
 async def servers_plan(send: Send, origin: str, subscription_id: str) -> str:

@@ -56,3 +56,10 @@ async def provider_state(send: Send, origin: str, subscription_id: str) -> str:
     url = f"{origin}/subscriptions/{subscription_id}/providers/Microsoft.Security?api-version={PROVIDERS_API}"
     document, _ = await fetch(send, HttpRequest("GET", url), "reading the registration of Microsoft.Security")
     return text(document, "registrationState") or "Unknown"
+
+
+async def register_provider(send: Send, origin: str, subscription_id: str) -> str:
+    """Ask Azure to register Microsoft.Security on a subscription. Returns the registration state now."""
+    url = f"{origin}/subscriptions/{subscription_id}/providers/Microsoft.Security/register?api-version={PROVIDERS_API}"
+    document, _ = await fetch(send, HttpRequest("POST", url), "registering Microsoft.Security")
+    return text(document, "registrationState") or "Unknown"

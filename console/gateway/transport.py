@@ -195,7 +195,7 @@ class Transport:
             UserAgentPolicy(USER_AGENT),
             ContentDecodePolicy(),
             RetryPolicy(self._on_wait, self._sleep),
-            AsyncARMChallengeAuthenticationPolicy(self._credential, self._cloud.scope),
+            AsyncARMChallengeAuthenticationPolicy(self._credential, self._cloud.scope, enable_cae=True),
         ]
 
     def options(self) -> dict[str, Any]:
