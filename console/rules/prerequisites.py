@@ -87,5 +87,5 @@ def _offered(check: Check, integration_supported: bool) -> Check:
     """In a cloud without the integration nobody is told to prepare for it."""
     if integration_supported or check.id in WITHOUT_INTEGRATION:
         return check
-    nothing = "The integration does not exist in this cloud."
-    return replace(check, status=CheckStatus.NOT_APPLICABLE, evidence=nothing, remedy="", who="", command="", link="", machine_ids=())
+    not_here = subscription_checks.NOT_HERE
+    return replace(check, status=CheckStatus.NOT_APPLICABLE, evidence=not_here, remedy="", who="", command="", link="", machine_ids=())

@@ -183,8 +183,6 @@ def servers_plan(known: Known) -> Check:
 
 def integration(known: Known) -> Check:
     """Whether *Allow Microsoft Defender for Endpoint to access my data* is selected."""
-    if not known.integration_supported:
-        return INTEGRATION.answer(known, CheckStatus.NOT_APPLICABLE, NOT_HERE)
     match known.subscription.integration:
         case "on":
             return INTEGRATION.answer(known, CheckStatus.PASS, "“Allow Microsoft Defender for Endpoint to access my data” is selected.")
@@ -202,8 +200,6 @@ def integration(known: Known) -> Check:
 
 def linux(known: Known) -> Check:
     """Whether Linux machines are onboarded too."""
-    if not known.integration_supported:
-        return LINUX_INCLUDED.answer(known, CheckStatus.NOT_APPLICABLE, NOT_HERE)
     subscription = known.subscription
     command = f"mde-console plan --subscription {subscription.id}"
     if subscription.integration == "off":
@@ -244,8 +240,6 @@ def linux(known: Known) -> Check:
 def unified_solution(known: Known) -> Check:
     """Whether old Windows Servers get Defender without the retired Log Analytics agent."""
     ask, unified = UNIFIED_SOLUTION, known.subscription.unified
-    if not known.integration_supported:
-        return ask.answer(known, CheckStatus.NOT_APPLICABLE, NOT_HERE)
     if unified not in {"on", "off", "not-set"} or known.subscription.integration not in {"on", "off"}:
         return ask.answer(known, CheckStatus.UNKNOWN, known.why_unknown(Source.SETTINGS))
     if unified == "on" and known.subscription.integration == "on":

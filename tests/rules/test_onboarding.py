@@ -199,3 +199,13 @@ def test_what_was_promised_is_not_cut_short_by_a_neighbour_that_came_aboard(minu
     now = NOW + timedelta(minutes=minute + later)
     after = onboarding_of(a_machine(), a_subscription(), now=now, previous=promised, first_in_tenant=False)
     assert promised.due is None or after.state is promised.state or now >= promised.due
+
+
+@given(st.lists(st.tuples(st.integers(0, 60 * 60), st.booleans()), min_size=2, max_size=6))
+def test_what_is_late_once_does_not_become_pending_again_while_it_waits(moments: list[tuple[int, bool]]) -> None:
+    before: Onboarding | None = None
+    places: list[int] = []
+    for minute, first in sorted(moments):
+        before = onboarding_of(a_machine(), a_subscription(), now=NOW + timedelta(minutes=minute), previous=before, first_in_tenant=first)
+        places.append(ORDER.index(before.state))
+    assert places == sorted(places)
