@@ -32,7 +32,7 @@ RECENT = 1000
 NAMED = 10
 """Subscriptions that the confirmation lists one by one."""
 
-TONES: dict[Part, str] = {Part.WRITE: "accent", Part.BLOCKER: "bad", Part.WARNING: "warn", Part.IRREVERSIBLE: "warn"}
+TONES: dict[Part, str] = {Part.BLOCKER: "bad", Part.WARNING: "warn", Part.IRREVERSIBLE: "warn"}
 
 
 class EnableScreen(Page):
@@ -182,7 +182,8 @@ class EnableScreen(Page):
                 if line.part is Part.TITLE:
                     found += heading(line.text)
                 else:
-                    found.append(Block(line.text, "muted" if line.detail else TONES.get(line.part, ""), indent=line.indent))
+                    tone = "muted" if line.detail else TONES.get(line.part, "")
+                    found.append(Block(line.text, tone, indent=line.indent, bold=line.part is Part.WRITE and not line.detail))
         return found
 
     def _present(self) -> list[Block]:

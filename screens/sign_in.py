@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
+from functools import lru_cache
 from typing import ClassVar
 
+from rich.cells import cell_len
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
@@ -18,22 +20,32 @@ from cache.text import clean, clean_lines
 from screens.requests import CopyRequested, SignInRequested
 from screens.words import span
 
-QR_ROWS = 34
-"""Rows that a terminal must have for the address to be shown as a QR code below the code."""
+LINES = 12
+"""Lines that the prompt takes without the QR code, on a narrow terminal."""
+
+WIDTH = 83
+"""Columns of text at most."""
+
+FRAME = (12, 3)
+"""Columns and rows that border, padding and footer take of the terminal."""
 
 
-def qr_code(text: str) -> list[str]:
-    """``text`` as a QR code of half blocks, two of its rows in a line; dark on light, with its quiet zone."""
+@lru_cache(maxsize=4)
+def qr_code(text: str) -> tuple[str, ...]:
+    """``text`` as a QR code of half blocks, two of its rows in a line, for white on black; nothing if it is too long for one."""
     import segno
 
-    matrix = [list(row) for row in segno.make(text, error="l").matrix_iter(border=2)]
+    try:
+        matrix = [list(row) for row in segno.make(text, error="l", micro=False).matrix_iter(border=2)]
+    except segno.DataOverflowError:
+        return ()
     if len(matrix) % 2:
         matrix.append([0] * len(matrix[0]))
     shapes = {(0, 0): "█", (0, 1): "▀", (1, 0): "▄", (1, 1): " "}
-    return [
+    return tuple(
         "".join(shapes[bool(top), bool(bottom)] for top, bottom in zip(*pair, strict=True))
         for pair in zip(matrix[::2], matrix[1::2], strict=True)
-    ]
+    )
 
 
 class SignInScreen(ModalScreen[None]):
@@ -49,7 +61,10 @@ class SignInScreen(ModalScreen[None]):
     SignInScreen {
         align: center middle;
         background: $background;
-        #sign-in { width: 90%; max-width: 90; height: auto; max-height: 100%; border: round $primary; padding: 0 2; background: $surface; }
+        #sign-in {
+            width: 90%; max-width: 90; height: auto; max-height: 100%; background: $surface;
+            border: round $primary; padding: 0 2; scrollbar-size-vertical: 1;
+        }
         #sign-in-text { height: auto; }
     }
     """
@@ -63,6 +78,7 @@ class SignInScreen(ModalScreen[None]):
         self._address = ""
         self._code = ""
         self._expires_at: datetime | None = None
+        self._shown: Content | None = None
 
     def compose(self) -> ComposeResult:
         """One text in the middle."""
@@ -97,45 +113,73 @@ class SignInScreen(ModalScreen[None]):
 
     def action_copy_code(self) -> None:
         """Copy the code."""
-        if self._code:
-            self.post_message(CopyRequested(self._code, "code"))
+        self._copy(self._code, "code")
 
     def action_copy_address(self) -> None:
         """Copy the address."""
-        if self._address:
-            self.post_message(CopyRequested(self._address, "address"))
+        self._copy(self._address, "address")
 
     def action_retry(self) -> None:
         """Try again."""
         self.post_message(SignInRequested())
 
+    def _copy(self, text: str, what: str) -> None:
+        if text:
+            self.post_message(CopyRequested(text, what))
+        else:
+            self.notify(f"There is no {what} to copy yet.", markup=False)
+
     def _show(self) -> None:
-        if self.is_mounted:
+        """Write it anew if a word has changed; the clock ticks every second, the words seldom do."""
+        if not self.is_mounted:
+            return
+        content = self._content()
+        if content != self._shown:
+            self._shown = content
             for text in self.query("#sign-in-text").results(Static):
-                text.update(self._content())
+                text.update(content)
 
     def _content(self) -> Content:
-        parts: list[Content] = [Content.styled("mde-console · sign in", "bold"), Content("")]
+        lines = [Content.styled("mde-console · sign in", "bold"), Content("")]
         if self._failure:
-            parts += [Content.styled(f"✗ {self._failure}", "$text-error"), Content("")]
-            parts += [Content.styled(f"{method}: {outcome}", "$text-muted") for method, outcome in self._attempts]
-            parts.append(Content("r tries again, q leaves. With the Azure CLI: run “az login”, then mde-console --auth cli"))
+            lines += self._failed()
         elif self._code:
-            parts += [
-                Content.assemble("Open   ", Content.styled(self._address, "bold $text-accent")),
-                Content.assemble("Enter  ", Content.styled(f" {self._code} ", "bold reverse")),
-                Content(""),
-                Content("On any device with a browser. Enter the code only if you started this sign-in yourself."),
-                Content.styled(self._time_left(), "$text-muted"),
-            ]
-            if self.app.size.height >= QR_ROWS:
-                parts += [Content(""), *(Content.styled(line, "#ffffff on #000000") for line in qr_code(self._address))]
+            lines += self._prompted()
         else:
-            parts.append(Content(f"◐ {self._progress}"))
-        return Content("\n").join(parts)
+            lines.append(Content.styled(f"◐ {self._progress}", "$text-primary"))
+        return Content("\n").join(lines)
 
-    def _time_left(self) -> str:
-        if self._expires_at is None:
-            return ""
-        left = (self._expires_at - self._clock.now()).total_seconds()
-        return f"The code is good for {span(left)}." if left > 0 else "The code has expired. r asks for another."
+    def _failed(self) -> Iterator[Content]:
+        yield Content.styled(f"✗ {self._failure}", "$text-error")
+        if self._attempts:
+            yield Content("")
+            yield Content("What was tried, and why it did not serve:")
+            for method, outcome in self._attempts:
+                yield Content.assemble(Content.styled(f"  {method}: ", "bold"), outcome)
+        yield Content("")
+        yield Content("r tries again, q leaves. With the Azure CLI: run “az login”, then mde-console --auth cli")
+
+    def _prompted(self) -> Iterator[Content]:
+        blank = " " * (cell_len(self._code) + 6)
+        yield Content.assemble("Open   ", Content.styled(self._address, "bold $text-accent"))
+        yield Content("")
+        yield Content.assemble("       ", Content.styled(blank, "reverse"))
+        yield Content.assemble("Enter  ", Content.styled(f"   {self._code}   ", "bold reverse"))
+        yield Content.assemble("       ", Content.styled(blank, "reverse"))
+        yield Content("")
+        yield Content("On any device with a browser. Enter the code only if you started this sign-in yourself.")
+        left = self._seconds_left()
+        if left > 0:
+            yield Content.styled(f"The code is good for {span(left)}. This screen goes on by itself.", "$text-muted")
+        else:
+            yield Content.styled("! The code has expired. r asks for another.", "$text-warning")
+            return
+        code = qr_code(self._address)
+        width, height = self.app.size.width - FRAME[0], self.app.size.height - FRAME[1]
+        if code and len(code) + LINES <= height and len(code[0]) <= min(width, WIDTH):
+            yield Content("")
+            for line in code:
+                yield Content.styled(line, "#ffffff on #000000")  # a camera wants these two, whatever the theme
+
+    def _seconds_left(self) -> float:
+        return (self._expires_at - self._clock.now()).total_seconds() if self._expires_at else 0.0

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from cache.model import CheckStatus
-from screens.checklist import ChecklistScreen
+import pytest
+
+from cache.model import Check, CheckStatus, MachineState
+from screens.affected import AffectedDialog
+from screens.checklist import ChecklistScreen, next_step
 from screens.desk import Desk
-from screens.requests import CopyRequested, GoTo, OpenMachine, TickRequested
+from screens.requests import CopyRequested, OpenMachine, TickRequested
 from screens.widgets.document import Document
-from screens.words import CHECK_SHAPES
+from screens.words import CHECK_SHAPES, STATE_SHAPES
 from tests.screens.paint import painted
-from tests.screens.stage import ALL_ON, EXCLUDED, MOVED, SMALL, WIDE, Stage, a_check, settle, text_of
+from tests.screens.stage import ALL_ON, EXCLUDED, MOVED, NEVER, SMALL, WIDE, Stage, a_check, advance, machine_id, settle, text_of
 
 
 def detail(screen: ChecklistScreen) -> str:
@@ -110,18 +113,98 @@ async def test_a_ticked_step_says_who_and_when_and_can_be_taken_back(desk: Desk)
         assert [one.done for one in app.asked(TickRequested)] == [False]
 
 
-async def test_the_affected_machines_are_shown_one_as_its_page_many_as_a_list(desk: Desk) -> None:
+async def test_one_affected_machine_is_shown_by_its_page(desk: Desk) -> None:
+    screen = ChecklistScreen(desk)
+    app = Stage(desk, screen)
+    async with app.run_test(size=SMALL) as pilot:
+        await settle(pilot)
+        one = next(row for row in screen.table.rows if row.affected == 1)
+        to_row(screen, one.subscription_id, one.id)
+        await pilot.press("m")
+        assert [request.machine_id for request in app.asked(OpenMachine)] == [one.machine_ids[0]]
+
+
+async def test_many_affected_machines_are_listed_worst_first_and_enter_opens_one(desk: Desk) -> None:
     screen = ChecklistScreen(desk)
     app = Stage(desk, screen)
     async with app.run_test(size=SMALL) as pilot:
         await settle(pilot)
         to_row(screen, ALL_ON, "connectivity")
         await pilot.press("m")
-        one = next(row for row in screen.table.rows if row.affected == 1)
-        to_row(screen, one.subscription_id, one.id)
-        await pilot.press("enter")
-        assert [request.screen for request in app.asked(GoTo)] == ["machines"]
-        assert [request.machine_id for request in app.asked(OpenMachine)] == [one.machine_ids[0]]
+        await settle(pilot)
+        assert isinstance(app.screen, AffectedDialog)
+        states = [row.state for row in app.screen.table.rows]
+        assert len(states) == len(MachineState)
+        assert states == sorted(states, key=list(STATE_SHAPES).index)
+        assert "'single'" in painted(app)
+        await pilot.press("escape", "m")
+        await settle(pilot)
+        await pilot.press("down", "enter")
+        await settle(pilot)
+        assert [request.machine_id for request in app.asked(OpenMachine)] == [machine_id("web-10")]
+
+
+async def test_many_manual_steps_are_ticked_at_once_by_marks(desk: Desk) -> None:
+    for one in (EXCLUDED, NEVER):
+        await desk.fleet.put_checks(one, [a_check(one, "tenant-move", CheckStatus.MANUAL), a_check(one, "rights")])
+    screen = ChecklistScreen(desk)
+    app = Stage(desk, screen)
+    async with app.run_test(size=SMALL) as pilot:
+        await settle(pilot)
+        await pilot.press("*", "x")
+        asked = [(one.subscription_id, one.check_id, one.done) for one in app.asked(TickRequested)]
+        assert sorted(asked) == [(one, "tenant-move", True) for one in sorted((EXCLUDED, NEVER, MOVED))]
+        assert screen.table.marks == frozenset()
+        assert any("ann@contoso.example" in one for one in app.toasts())
+
+
+async def test_a_long_text_about_a_check_can_be_read_by_keys_and_escape_leads_back(desk: Desk) -> None:
+    await desk.fleet.put_checks(EXCLUDED, [a_check(EXCLUDED, "rights", CheckStatus.FAIL, remedy="Do this. " * 200)])
+    await desk.fleet.select({EXCLUDED})
+    screen = ChecklistScreen(desk)
+    async with Stage(desk, screen).run_test(size=SMALL) as pilot:
+        await settle(pilot)
+        await pilot.press("enter", "end")
+        await settle(pilot)
+        assert screen.query_one("#detail").scroll_y > 0
+        await pilot.press("escape")
+        assert screen.table.has_focus
+
+
+@pytest.mark.parametrize(
+    ("checks", "words"),
+    [
+        ([], ""),
+        ([a_check("a", "linux")], "1 subscription enabled already: press 4"),
+        ([a_check("a", "linux", CheckStatus.FAIL), a_check("a", "rights")], "Nothing blocks this subscription: press 3"),
+        ([a_check("a", "fanotify", CheckStatus.FAIL, machine_ids=("m",)), a_check("b", "rights")], "Nothing blocks these 2 subscriptions"),
+        (
+            [a_check("a", "rights", CheckStatus.FAIL), a_check("b", "rights")],
+            "1 subscription fails a prerequisite; nothing blocks the other one",
+        ),
+        ([a_check("a", "rights", CheckStatus.FAIL)], "then r"),
+    ],
+)
+def test_what_is_next_follows_from_the_checks(checks: list[Check], words: str) -> None:
+    assert words in next_step(checks)
+
+
+async def test_an_empty_checklist_says_what_to_do(empty_desk: Desk) -> None:
+    app = Stage(empty_desk, ChecklistScreen(empty_desk))
+    async with app.run_test(size=SMALL) as pilot:
+        await settle(pilot)
+        assert "press r to read Azure" in painted(app)
+        await pilot.press("m", "x", "y", "o", "enter")
+
+
+async def test_old_evidence_is_called_stale(desk: Desk) -> None:
+    screen = ChecklistScreen(desk)
+    async with Stage(desk, screen).run_test(size=SMALL) as pilot:
+        await settle(pilot)
+        assert "STALE" not in detail(screen)
+        advance(desk, hours=2)
+        screen.clock_moved()
+        assert "2h ago, STALE" in detail(screen)
 
 
 async def test_hostile_names_are_shown_as_they_are(desk: Desk) -> None:

@@ -6,11 +6,12 @@ from datetime import timedelta
 
 import pytest
 from textual.app import App
+from textual.widgets import Static
 
 from cache.clock import ManualClock
 from screens.requests import CopyRequested, Request, SignInRequested
 from screens.sign_in import SignInScreen, qr_code
-from screens.tenant import TenantDialog
+from tests.screens.paint import HOSTILE, HOSTILE_SHOWN, painted
 from tests.screens.stage import NOW, shown
 
 
@@ -84,14 +85,68 @@ def test_a_qr_code_is_a_square_of_half_blocks(text: str) -> None:
     assert len(lines[0]) in (len(lines) * 2, len(lines) * 2 - 1)
 
 
-@pytest.mark.parametrize(("keys", "chosen"), [(["down", "enter"], "t2"), (["enter"], "t1"), (["escape"], None)])
-async def test_the_tenant_under_the_cursor_is_chosen_and_escape_chooses_none(keys: list[str], chosen: str | None) -> None:
-    answers: list[str | None] = []
-    app: App[None] = App()
+def test_an_address_too_long_for_a_qr_code_has_none() -> None:
+    assert qr_code("https://x.example/" + "a" * 4000) == ()
+
+
+@pytest.mark.parametrize("size", [(80, 24), (40, 12), (30, 40)])
+async def test_where_a_qr_code_has_no_room_address_and_code_stay_whole(size: tuple[int, int]) -> None:
+    screen = SignInScreen(ManualClock(NOW))
+    app = Entrance(screen)
+    async with app.run_test(size=size) as pilot:
+        screen.show_prompt("https://aka.ms/dl", "AB12CD34E", NOW + timedelta(minutes=15))
+        await pilot.pause()
+        assert "https://aka.ms/dl" in shown(app)
+        assert "AB12CD34E" in shown(app)
+        assert "███" not in shown(app)
+
+
+async def test_the_screen_is_written_anew_only_when_a_word_changes() -> None:
+    clock = ManualClock(NOW)
+    screen = SignInScreen(clock)
+    app = Entrance(screen)
     async with app.run_test(size=(80, 24)) as pilot:
-        await app.push_screen(TenantDialog([("t1", "Contoso"), ("t2", "[Fabrikam]")], "t1"), answers.append)
+        screen.show_prompt("https://login.example/device", "AB12CD34E", NOW + timedelta(minutes=15))
         await pilot.pause()
-        assert "[Fabrikam]" in shown(app)
-        await pilot.press(*keys)
+        before = screen.query_one("#sign-in-text", Static).content
+        clock.advance(seconds=1)
+        screen._show()
+        between = screen.query_one("#sign-in-text", Static).content
+        clock.advance(seconds=2)
+        screen._show()
+        assert screen.query_one("#sign-in-text", Static).content is between
+        assert "15m" in str(before)
+        assert "14m" in str(between)
+
+
+async def test_progress_takes_the_place_of_a_code_and_a_failure_that_of_progress() -> None:
+    screen = SignInScreen(ManualClock(NOW))
+    app = Entrance(screen)
+    async with app.run_test(size=(80, 24)) as pilot:
+        screen.show_prompt("https://login.example/device", "AB12CD34E", NOW + timedelta(minutes=15))
+        screen.show_progress("Signed in; opening the cache…")
         await pilot.pause()
-    assert answers == [chosen]
+        assert "AB12CD34E" not in shown(app)
+        assert "opening the cache" in shown(app)
+        await pilot.press("y", "u")
+        assert app.requests == []
+        screen.show_failure("The sign-in was declined.", [])
+        await pilot.pause()
+        assert "declined" in shown(app)
+        assert "opening the cache" not in shown(app)
+        screen.show_prompt("https://login.example/device", "ZZ99", NOW + timedelta(minutes=15))
+        await pilot.press("u")
+        await pilot.pause()
+        assert [one.text for one in app.requests if isinstance(one, CopyRequested)] == ["https://login.example/device"]
+
+
+async def test_hostile_texts_of_the_sign_in_are_shown_as_text() -> None:
+    screen = SignInScreen(ManualClock(NOW))
+    app = Entrance(screen)
+    async with app.run_test(size=(100, 30)) as pilot:
+        screen.show_prompt(f"https://x/{HOSTILE}", HOSTILE, NOW + timedelta(minutes=15))
+        await pilot.pause()
+        painted(app)
+        screen.show_failure(HOSTILE, [(HOSTILE, HOSTILE)])
+        await pilot.pause()
+        assert HOSTILE_SHOWN in painted(app)
