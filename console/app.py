@@ -10,9 +10,11 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from textual import events
 from textual.app import App
 from textual.binding import BindingType
 from textual.screen import ModalScreen
+from textual.widgets import Input
 
 from cache.activity import Activity
 from cache.clock import SystemClock
@@ -268,6 +270,18 @@ class ConsoleApp(App[int]):
     def _loop_of_app(self) -> asyncio.AbstractEventLoop:
         assert self._loop is not None
         return self._loop
+
+    def on_key(self, event: events.Key) -> None:
+        """Text typed ahead of the focus is not lost, and never taken for keys.
+
+        A field that has the focus keeps what is typed. So a printable key that comes up to here meanwhile was on its way to another
+        widget when the field opened: a slow line brings several keys at once.
+        """
+        focused = self.focused
+        if isinstance(focused, Input) and event.is_printable and event.character:
+            event.prevent_default()
+            event.stop()
+            focused.insert_text_at_cursor(event.character)
 
     def action_show(self, name: str) -> None:
         """Show a main screen, from wherever."""

@@ -131,7 +131,7 @@ class TableScreen(ConsoleScreen, Generic[Row]):
         """Open the filter."""
         field = self.query_one("#filter", Input)
         field.add_class("-open")
-        field.focus()
+        self.set_focus(field)  # at once: what is typed next must not be taken for keys of the screen
 
     @on(Input.Changed, "#filter")
     def _filter_changed(self, event: Input.Changed) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from textual.app import App
 from textual.theme import Theme
 
@@ -42,7 +44,7 @@ THEMES = ("textual-dark", "textual-light", TERMINAL.name)
 """In the order in which the key goes through them."""
 
 
-def register(app: App[object]) -> None:
+def register(app: App[Any]) -> None:
     """Let ``app`` know the themes that Textual does not bring."""
     app.register_theme(TERMINAL)
 

@@ -31,7 +31,7 @@ setup = Setup(Paths(home), Settings(), load_cloud("public"), "token", "", enviro
 
 async def fill():
     fleet, journal = await open_cache(setup, "tenant", "ann")
-    await fleet.put_subscriptions([Subscription("s1", "Remembered subscription", "Enabled", "tenant")], complete=True)
+    await fleet.put_subscriptions([Subscription("s1", "Remembered", "Enabled", "tenant")], complete=True)
     await fleet.mark_fresh(Source.SUBSCRIPTIONS)
     await fleet.close()
     await journal.close()
@@ -63,7 +63,7 @@ async def run():
         for _ in range(200):
             await pilot.pause(0.01)
             text = "\\n".join(line.text for line in app.screen._compositor.render_strips())
-            if "Remembered subscription" in text:
+            if "Remembered" in text:
                 print("painted")
                 break
     await app.shut_down()
