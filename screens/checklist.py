@@ -90,14 +90,14 @@ class ChecklistScreen(TableScreen[Check]):
     DEFAULT_CSS = """
     ChecklistScreen {
         #split { height: 1fr; layout: vertical; }
-        #split > #table { height: 1fr; min-height: 5; }
-        #detail { height: 9; border-top: solid $panel; scrollbar-size-vertical: 1; overflow-x: hidden; }
+        #split > #table { height: 1fr; min-height: 3; }
+        #detail { height: 9; max-height: 50%; border-top: solid $panel; scrollbar-size-vertical: 1; overflow-x: hidden; }
         #detail:focus { border-top: solid $accent; }
         #hint { height: 1; text-wrap: nowrap; text-overflow: ellipsis; }
     }
     ChecklistScreen.-wide {
         #split { layout: horizontal; }
-        #detail { width: 46%; height: 1fr; border-top: none; border-left: solid $panel; }
+        #detail { width: 46%; height: 1fr; max-height: 100%; border-top: none; border-left: solid $panel; }
         #detail:focus { border-top: none; border-left: solid $accent; }
         #split > #table { width: 1fr; }
     }

@@ -281,6 +281,7 @@ class EnableScreen(Page):
         def answered(confirmed: bool | None) -> None:
             if confirmed:
                 self._confirmed = plan.id
+                self.action_edge(-1)  # what becomes of it stands on top
                 self.post_message(ApplyRequested(plan.id))
 
         self.app.push_screen(TypedConfirmDialog(title, lines, expected, verb, subscription_id, dangerous=True), answered)

@@ -45,7 +45,7 @@ def outcome_blocks(plan: Plan, entries: Sequence[AuditEntry], *, running: bool) 
     found = [*heading(f"What became of it: {summary}")[1:]]
     for one, how, words in sorted(told, key=lambda item: list(SHAPES).index(item[1])):
         shape, tone = SHAPES[how]
-        found.append(Block(f"{shape} {one.name}: {words}", tone, indent=2))
+        found.append(Block(f"{shape} {one.name} · {how}: {words}", tone, indent=2))
         if how == CONFIRMED:
             found.append(Block(setting_line(one), "muted", indent=4))
     if counts[CONFIRMED] and not running:
@@ -67,14 +67,14 @@ def _outcome(one: SubscriptionPlan, last: dict[str, AuditEntry], running: bool) 
         if kind == "started":
             if running:
                 return STARTED, f"{setting} {_value(entry.before)} → {_value(entry.after)} is sent and read back"
-            return UNKNOWN, f"{setting} was sent and how that ended is not known; plan again"
+            return UNKNOWN, f"{setting} was sent and nobody knows how that ended; plan again"
         if kind != "confirmed":
             return UNKNOWN, f"{why.strip() or entry.outcome}; plan again"
     if len(sent) == len(entries):
-        return CONFIRMED, "confirmed: Azure was read back"
+        return CONFIRMED, "Azure was read back"
     if running:
-        return WAITING, "not sent yet"
-    return UNSENT, "some of it was not sent" if sent else "nothing was sent: 9 (Log) says why; plan again"
+        return WAITING, "nothing is sent yet"
+    return UNSENT, "the rest of its settings; plan again" if sent else "9 (Log) says why; plan again"
 
 
 def _value(word: str) -> str:

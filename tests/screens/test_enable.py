@@ -289,13 +289,13 @@ async def test_what_failed_stands_before_what_was_confirmed_and_what_was_not_sen
         for one, outcome in ((EXCLUDED, "confirmed"), (NEVER, "failed: it reads true after the write, not false")):
             await desk.journal.finish(await desk.journal.begin("ann", "put-setting", f"{one}/{EXCLUDE}", "absent", "false"), outcome)
         await settle(pilot)
-        assert "Security Reader: not sent yet" in said(screen)
+        assert "Security Reader · waiting" in said(screen)
         desk.activity.end("apply")
         await settle(pilot)
         told = said(screen)
         assert "1 failed, 1 not sent, 1 confirmed" in told
-        assert told.index("✗ Never enabled: it reads true") < told.index("✓ [prod] web: confirmed")
-        assert "Security Reader: nothing was sent: 9 (Log) says why" in told
+        assert told.index("✗ Never enabled · failed: it reads true") < told.index("✓ [prod] web · confirmed")
+        assert "Security Reader · not sent: 9 (Log) says why" in told
 
 
 async def test_a_plan_that_could_not_be_sent_at_all_is_not_offered_again(desk: Desk) -> None:
@@ -307,7 +307,7 @@ async def test_a_plan_that_could_not_be_sent_at_all_is_not_offered_again(desk: D
         await settle(pilot)
         desk.activity.begin("apply", "applying the plan")
         desk.activity.end("apply")
-        assert "nothing was sent" in said(screen)
+        assert "not sent: 9 (Log) says why" in said(screen)
         await pilot.press("a")
         assert any("applied already" in one for one in app.toasts())
 
@@ -352,6 +352,25 @@ async def test_a_blocked_subscription_says_who_can_clear_it_and_promises_nothing
         assert "1 blocked subscription left as it is" in painted(app)
         assert isinstance(app.screen, TypedConfirmDialog)
         assert app.screen.expected == "[prod] web"
+
+
+async def test_what_becomes_of_it_is_in_view_once_it_is_confirmed(desk: Desk) -> None:
+    await desk.fleet.select({EXCLUDED})
+    await desk.journal.save_plan(a_plan(a_subscription_plan(warnings=tuple(f"Warning {n}." for n in range(40)))))
+    screen = EnableScreen(desk)
+    app = Stage(desk, screen)
+    async with app.run_test(size=SMALL) as pilot:
+        await settle(pilot)
+        await pilot.press("end")
+        await settle(pilot)
+        assert "Planned" not in painted(app)
+        await pilot.press("a")
+        await settle(pilot)
+        await pilot.press(*"[prod] web", "enter")
+        await settle(pilot)
+        desk.activity.begin("apply", "applying the plan", total=1)
+        await settle(pilot)
+        assert "Applying the plan" in painted(app)
 
 
 async def test_three_hundred_subscriptions_are_planned_on_one_screen_and_the_clock_costs_nothing(desk: Desk) -> None:
