@@ -37,8 +37,8 @@ class SubscriptionsScreen(TableScreen[SubscriptionRow]):
     TABLES = frozenset(("subscriptions", "machines", "onboarding", "alerts", "selection"))
     COLUMNS = (
         Column("chosen", "✓", 1),
-        Column("name", "Subscription", 16, weight=5),
-        Column("id", "Id", 9, rank=4, roomy=36),
+        Column("name", "Subscription", 22, weight=5),
+        Column("id", "Id", 9, rank=8, roomy=36),
         Column("plan", "Plan", 4, rank=3),
         Column("integration", "MDE", 3, rank=2),
         Column("linux", "Linux", 10, rank=1),

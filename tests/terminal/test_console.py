@@ -39,10 +39,11 @@ def choose(terminal: Terminal, words: str, whole: str) -> None:
     terminal.press("1")
     terminal.wait_for("Subscription▲")
     terminal.press("/", words, "enter")
-    terminal.wait_for(whole, f"filter “{words}”")
+    terminal.wait_for(whole, "1 of 12")
     terminal.press("c")
-    terminal.wait_for("✓")
+    terminal.wait_for(f"✓ {whole}")
     terminal.press("escape")
+    terminal.wait_for("12 of 12", gone="filter “")
 
 
 def enable(terminal: Terminal, name: str, write: str) -> None:
@@ -128,7 +129,8 @@ def test_hostile_text_reaches_no_byte_of_any_screen(tmp_path: Path) -> None:
         for _ in range(6):
             terminal.press("enter")
             terminal.wait_for("Esc goes back")
-            terminal.press("pagedown", "escape")
+            terminal.press("pagedown")
+            terminal.press("escape")
             terminal.wait_for("Severity")
             terminal.press("down")
         terminal.press("4")
@@ -136,7 +138,8 @@ def test_hostile_text_reaches_no_byte_of_any_screen(tmp_path: Path) -> None:
         for _ in range(6):
             terminal.press("enter")
             terminal.wait_for("Esc goes back")
-            terminal.press("pagedown", "escape")
+            terminal.press("pagedown")
+            terminal.press("escape")
             terminal.wait_for("Reason")
             terminal.press("pagedown")
         terminal.press("q")
