@@ -90,8 +90,10 @@ def test_the_main_job_is_walked_with_keys_alone_at_80_by_24(tmp_path: Path) -> N
         terminal.wait_for("● onboarded", "of 17", timeout=90)
         terminal.press("1")
         terminal.wait_for("Subscription▲")
-        terminal.press("C", "5")
-        terminal.wait_for("active", timeout=30)
+        terminal.press("C")
+        terminal.wait_for("none chosen")
+        terminal.press("5")
+        terminal.wait_for("Severity", "○ active", "open", timeout=30)
         terminal.press("v")
         terminal.wait_for("set to Resolved", timeout=30)
         terminal.press("q")
@@ -150,11 +152,10 @@ def test_hostile_text_reaches_no_byte_of_any_screen(tmp_path: Path) -> None:
 
 def test_a_tiny_terminal_gets_a_sentence_and_the_screen_comes_back(tmp_path: Path) -> None:
     with demo(tmp_path, 20, 5) as terminal:
-        time.sleep(0)
         terminal.resize(80, 24)
         signed_in(terminal)
         terminal.resize(20, 5)
-        terminal.wait_for("too small")
+        terminal.wait_for("This terminal is too", "q leaves")
         terminal.resize(80, 24)
         terminal.wait_for("Contoso Web")
         terminal.press("q")
