@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from urllib.parse import unquote
 
 ELLIPSIS = "…"
 REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
@@ -125,3 +126,8 @@ def _unstack(text: str) -> str:
 
 def _cut(text: str, limit: int) -> str:
     return text if len(text) <= limit else text[: max(limit - 1, 0)] + ELLIPSIS[:limit]
+
+
+def resource_name(resource_id: str) -> str:
+    """The name at the end of a resource id, as it is read: the gateway percent-encodes what does not belong into an id."""
+    return clean(unquote(resource_id.rstrip("/").rpartition("/")[2]), 200)

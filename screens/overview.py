@@ -17,6 +17,7 @@ from textual.widget import Widget
 from textual.widgets import Static
 
 from cache.model import Source
+from cache.text import resource_name
 from screens.actions import bindings
 from screens.attention import Attention, Facts, attention
 from screens.console_screen import ConsoleScreen
@@ -116,7 +117,7 @@ def lately(facts: Facts, width: int, now: datetime) -> list[Content]:
     """The last changes of machines, newest first."""
     lines = [Content(""), Content.styled("Lately", "bold")]
     for event in reversed(facts.events):
-        name = event.machine_id.rstrip("/").rpartition("/")[2]
+        name = resource_name(event.machine_id)
         shape, tone = {str(state): value for state, value in STATE_SHAPES.items()}.get(event.after, ("?", "warn"))
         change = f"{event.before or 'new'} → {event.after}"
         after = Content.styled(f"{shape} {change}", STYLES[tone])

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from cache.model import Alert, Subscription
+from cache.text import resource_name
 from screens.words import ALERT_STATUSES, count
 
 NOTE = "The Defender portal does not follow status changes made here, nor the reverse."
@@ -74,5 +75,5 @@ def question(alerts: Iterable[Alert], status: str) -> tuple[str, str]:
 def machine_of(alert: Alert) -> str:
     """The short name of the machine that an alert is about; ``–`` when it is about none."""
     if alert.machine_id:
-        return alert.machine_id.rstrip("/").rpartition("/")[2]
+        return resource_name(alert.machine_id)
     return alert.compromised_entity or "–"

@@ -10,7 +10,7 @@ from cache_samples import HOSTILE, HOSTILE_CLEANED
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from cache.text import clean, clean_lines
+from cache.text import clean, clean_lines, resource_name
 
 FRAGMENTS = st.sampled_from(
     [
@@ -131,3 +131,9 @@ def test_a_hostile_text_takes_no_longer_than_its_length_deserves() -> None:
         clean(introducer * 200_000)
         clean("x" + introducer + "0" * 400_000)
     assert time.perf_counter() - began < 10
+
+
+def test_the_name_in_a_resource_id_is_read_as_it_is_called_and_is_clean() -> None:
+    assert resource_name("/subscriptions/s/resourceGroups/g/providers/p/machines/fox-%F0%9F%A6%8A") == "fox-🦊"
+    assert resource_name("/a/b/x%1B%5B2Jy") == "xy"
+    assert resource_name("web-1") == "web-1"
