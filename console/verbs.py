@@ -54,7 +54,7 @@ async def connected(setup: Setup, on_prompt: Callable[[Any], None] = prompt_on_s
         setup,
         activity,
         on_prompt=on_prompt if sys.stderr.isatty() or setup.method == "device-code" else None,
-        on_wait=lambda wait: say(f"Waiting {wait.seconds:.0f} s: {wait.reason}"),
+        on_wait=lambda wait: say(f"Waiting {wait.seconds:.0f} s: {wait.reason}") if wait.seconds else None,
     )
     try:
         yield connection
