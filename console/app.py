@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import importlib
 import logging
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -139,7 +139,7 @@ class ConsoleApp(App[int]):
         try:
             connection = await connect(self.setup, self.activity, on_prompt=self._prompt, on_wait=self._waiting, cache=self._open_files)
         except SignInError as failure:
-            await self._sign_in_failed(str(failure))
+            await self._sign_in_failed(str(failure), [(one.method, one.outcome) for one in failure.attempts])
         except (CacheError, HomeError) as failure:
             self.fail(failure)
         except Exception as failure:  # whatever else a credential may raise must not take the screen away
@@ -174,13 +174,13 @@ class ConsoleApp(App[int]):
             if screen in self.screen_stack:
                 screen.dismiss()
 
-    async def _sign_in_failed(self, sentence: str) -> None:
+    async def _sign_in_failed(self, sentence: str, attempts: Sequence[tuple[str, str]] = ()) -> None:
         self._say_session("not signed in: press ctrl+l")
         if self.desk is not None:
             await self.desk.fleet.add_log("error", sentence)
             self.tell(sentence, error=True)
         if self._sign_in is not None:
-            self._sign_in.show_failure(sentence, [])
+            self._sign_in.show_failure(sentence, attempts)
 
     async def _connected(self, connection: Connection) -> None:
         from console.workers.apply import reconcile

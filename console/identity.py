@@ -35,13 +35,17 @@ IDENTITY_SECONDS = 10.0
 
 
 class SignInError(Failure):
-    """Nobody is signed in; the text says why and what to do. ``code`` is Azure's (AADSTS…) or a word of ours."""
+    """Nobody is signed in; the text says why and what to do.
+
+    ``code`` is Azure's (AADSTS…) or a word of ours; ``attempts`` is what was tried before.
+    """
 
     exit_code = Exit.SIGN_IN
 
     def __init__(self, sentence: str, code: str = "") -> None:
         super().__init__(sentence)
         self.code = code
+        self.attempts: tuple[Attempt, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +145,11 @@ async def sign_in(
         except SignInError as failure:
             attempts.append(Attempt(name, str(failure)))
     if on_prompt is not None:
-        return await _try(cloud, "device-code", ways["device-code"], tuple(attempts))
+        try:
+            return await _try(cloud, "device-code", ways["device-code"], tuple(attempts))
+        except SignInError as failure:
+            failure.attempts = tuple(attempts)
+            raise
     said = " ".join(f"{one.method}: {one.outcome}" for one in attempts)
     raise SignInError(f"No way to sign in serves here. {said} In a terminal, use --auth device-code.", "none")
 

@@ -389,3 +389,10 @@ async def test_closing_twice_is_harmless(simulator: Simulator, cloud: Cloud) -> 
     signed_in: SignedIn = await sign_in(cloud, "token", environ={TOKEN_VARIABLE: simulator.token()})
     await signed_in.close()
     await signed_in.close()
+
+
+async def test_a_declined_code_after_auto_still_says_what_was_tried_before(simulator: Simulator, cloud: Cloud) -> None:
+    with pytest.raises(SignInError) as caught:
+        await sign_in(cloud, "auto", simulator.tenant_id, lambda prompt: simulator.sign_in.decline(prompt.user_code) and None, NOWHERE)
+    assert [one.method for one in caught.value.attempts] == ["environment", "managed-identity", "cli"]
+    assert all(one.outcome for one in caught.value.attempts)
