@@ -25,3 +25,15 @@ class Failure(Exception):
     """Its text is a sentence: what is wrong, where, and what to do. ``exit_code`` tells its kind apart on the command line."""
 
     exit_code: ClassVar[Exit] = Exit.FAILED
+
+
+MOST_CAUSES = 10
+
+
+def causes(error: BaseException | None) -> list[BaseException]:
+    """An error and what caused it, nearest first, at most :data:`MOST_CAUSES`; one that causes itself ends the list."""
+    found: list[BaseException] = []
+    while error is not None and error not in found and len(found) < MOST_CAUSES:
+        found.append(error)
+        error = error.__cause__ or error.__context__
+    return found

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from cache.failure import Exit, Failure
+from cache.failure import Exit, Failure, causes
 from cache.text import clean
 from console.clouds import Cloud, is_loopback
 
@@ -219,7 +219,7 @@ def _explained(error: Exception, cloud: Cloud, method: str) -> SignInError:
     """The sentence for whatever a credential raised, made from its codes and types."""
     from azure.core.exceptions import AzureError, ServiceRequestError, ServiceResponseError
 
-    chain = _chain(error)
+    chain = causes(error)
     text = clean(str(error), 2000)
     if found := _AADSTS.search(text):
         code = found.group(1)
@@ -251,15 +251,6 @@ def _explained(error: Exception, cloud: Cloud, method: str) -> SignInError:
         return SignInError("The sign-in was declined, or the code was not entered in time. Try again.", "declined")
     kind = "is not available" if isinstance(error, AzureError) else f"failed ({type(error).__name__})"
     return SignInError(f"Sign-in by {method} {kind} on this machine.", "unavailable")
-
-
-def _chain(error: BaseException | None) -> list[BaseException]:
-    """An error and what caused it."""
-    found: list[BaseException] = []
-    while error is not None and error not in found:
-        found.append(error)
-        error = error.__cause__ or error.__context__
-    return found
 
 
 # The ways

@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 import aiohttp
 from azure.core.exceptions import AzureError, HttpResponseError
 
-from cache.failure import Exit, Failure
+from cache.failure import Exit, Failure, causes
 from cache.text import clean
 
 
@@ -130,14 +130,14 @@ def problem_from(error: Exception, what: str) -> AzureProblem:
     """The problem that an exception of the SDKs or of the transport means."""
     if isinstance(error, AzureProblem):
         return error
-    if claims := next((found for one in _chain(error) if (found := _claims_of(one))), ""):
+    if claims := next((found for one in causes(error) if (found := _claims_of(one))), ""):
         return _challenged(claims)
     if isinstance(error, Failure):
         return SignInRequired(str(error))
     status = error.response.status_code if isinstance(error, HttpResponseError) and error.response is not None else None
     if isinstance(error, HttpResponseError) and status is not None and status >= 400:
         return problem_from_status(status, _body_of(error.response), what)
-    names = {type(one).__name__ for one in _chain(error)}
+    names = {type(one).__name__ for one in causes(error)}
     if any("Certificate" in name or "CertVerification" in name for name in names):
         return Outage(f"The certificate was not trusted while {what}. Name your CA as ca_file in a cloud file.")
     if names & {"ClientAuthenticationError", "CredentialUnavailableError"}:
@@ -177,14 +177,6 @@ async def written(operation: Awaitable[object], what: str) -> None:
         problem = problem_from(error, what)
     if problem is not None:
         raise problem  # out here, since the SDK's exception holds the request and with it the token
-
-
-def _chain(error: BaseException | None) -> list[BaseException]:
-    found: list[BaseException] = []
-    while error is not None and error not in found and len(found) < 10:
-        found.append(error)
-        error = error.__cause__ or error.__context__
-    return found
 
 
 def _named(code: str) -> str:
