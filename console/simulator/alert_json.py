@@ -31,7 +31,7 @@ class Kind:
         return self.type.startswith("VM.MDATP_")
 
 
-@dataclass
+@dataclass(slots=True)
 class Alert:
     """An alert; only its status changes."""
 

@@ -18,6 +18,8 @@ from console.simulator.wire import ArmError
 from console.simulator.world import Subscription, World
 
 HISTORY_DAYS = 10
+LONG_HISTORY_DAYS = 60
+"""How far back a history of a given size reaches."""
 _LOCATIONS = ("westeurope", "centralus")
 
 WINDOWS_TEST = Kind(
@@ -104,17 +106,21 @@ _KINDS = (
 
 
 class Alerts:
-    """All alerts of the world, made when they are asked for."""
+    """All alerts of the world, made when they are asked for.
 
-    def __init__(self, world: World, portal: str = "https://portal.azure.com") -> None:
+    With `count` the history holds exactly so many, over the subscriptions that have a plan and machines, by how many machines each has.
+    """
+
+    def __init__(self, world: World, portal: str = "https://portal.azure.com", count: int | None = None) -> None:
         self._world = world
         self._portal = portal
         self._lock = threading.RLock()  # Resource Graph asks from its own thread
         self._made: dict[str, list[Alert]] = {}
         self._days: dict[str, int] = {}
         self._coming: dict[str, list[Alert]] = {}
-        self.revision = 0
-        """Grows whenever somebody changes an alert's status or adds one."""
+        self._shares = None if count is None else _shares(world, count)
+        self.revisions: dict[str, int] = {}
+        """By subscription: grows whenever somebody changes an alert's status or adds one."""
 
     def until(self, subscription: Subscription, now: float) -> list[Alert]:
         """The alerts generated up to `now`, newest first."""
@@ -140,7 +146,7 @@ class Alerts:
 
     def set_status(self, alert: Alert, status: str, _now: float) -> None:
         alert.status = status
-        self.revision += 1
+        self._touch(alert.subscription)
 
     def trigger_test(self, machine: Machine, now: float) -> None:
         """The detection test was run: its alert comes 5 to 15 minutes later, if Defender for Endpoint is at work there."""
@@ -157,12 +163,18 @@ class Alerts:
         alert.forced = True
         with self._lock:
             self._coming[machine.subscription] = [*self._coming.get(machine.subscription, ()), alert]
-        self.revision += 1
+        self._touch(machine.subscription)
         return alert
 
+    def _touch(self, subscription: str) -> None:
+        self.revisions[subscription] = self.revisions.get(subscription, 0) + 1
+
     def _draw_days(self, subscription: Subscription, now: float) -> None:
-        first = int(self._world.clock.start // DAY) - HISTORY_DAYS
+        began = int(self._world.clock.start // DAY)
+        first = began - HISTORY_DAYS if self._shares is None else began
         today = int(now // DAY)
+        if self._shares is not None and subscription.id not in self._days:
+            self._made[subscription.id] = self._draw_history(subscription, self._shares.get(subscription.id, 0))
         day = self._days.get(subscription.id, first - 1) + 1
         while day <= today:
             self._coming.setdefault(subscription.id, []).extend(self._draw_day(subscription, day))
@@ -180,9 +192,25 @@ class Alerts:
             status = rng.choices(("Active", "Dismissed", "Resolved", "InProgress"), (14, 2, 3, 1))[0]
             alert = self._make(subscription, machine, kind, kind.description, at, rng)
             if at < self._world.clock.start:
+                if self._shares is not None:
+                    continue
                 alert.status = status
             found.append(alert)
         return found
+
+    def _draw_history(self, subscription: Subscription, count: int) -> list[Alert]:
+        """So many alerts of the days before the world began, newest first."""
+        machines, start = self._world.machines(subscription.id), self._world.clock.start
+        rng = random.Random(f"alerts/{self._world.seed}/{subscription.id}/{count}")
+        found = []
+        for _ in range(count):
+            machine, at = rng.choice(machines), start - rng.random() * LONG_HISTORY_DAYS * DAY
+            extension = self._world.defender(machine, at)
+            kind = rng.choice(_KINDS if extension is not None and extension.outcome == "succeeded" else _NATIVE)
+            alert = self._make(subscription, machine, kind, kind.description, at, rng)
+            alert.status = rng.choices(("Active", "Dismissed", "Resolved", "InProgress"), (14, 2, 3, 1))[0]
+            found.append(alert)
+        return sorted(found, key=lambda a: (-a.generated, a.name))
 
     def _happens(self, alert: Alert) -> bool:
         """Is there a plan, does the machine run, and is Defender for Endpoint at work there where the alert is its own?"""
@@ -199,6 +227,20 @@ class Alerts:
         location = _LOCATIONS[rng.randrange(len(_LOCATIONS))]
         started = at - rng.uniform(0.02, 1.5) * HOUR
         return Alert(name, subscription.id, subscription.tenant, location, machine, kind, text, started, at, self._portal)
+
+
+_NATIVE = tuple(kind for kind in _KINDS if not kind.from_endpoint)
+
+
+def _shares(world: World, count: int) -> dict[str, int]:
+    """How many of `count` alerts fall to each subscription, by its id."""
+    able = [s for s in world.subscriptions.values() if s.machine_count and s.registered and s.tenant == world.tenant.id]
+    able = [s for s in able if s.pricings["VirtualMachines"].tier == "Standard"]
+    total = sum(s.machine_count for s in able)
+    shares = {s.id: count * s.machine_count // total for s in able}
+    for subscription in able[: count - sum(shares.values())]:
+        shares[subscription.id] += 1
+    return shares
 
 
 KINDS = {kind.type: kind for kind in (*_KINDS, WINDOWS_TEST)}

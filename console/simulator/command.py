@@ -26,6 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", metavar="DIR", help="where to write ca.pem and cloud.toml (default: a folder removed at the end)")
     parser.add_argument("--machines", type=_count, default=110, help="how many machines (default %(default)s)")
     parser.add_argument("--subscriptions", type=_count, default=12, help="how many subscriptions (default %(default)s)")
+    parser.add_argument("--alerts", type=_count, help="how many alerts there are when it begins (default: what its machines raised)")
     parser.add_argument("--seed", type=int, default=1, help="the same seed gives the same world (default %(default)s)")
     parser.add_argument(
         "--speed", type=_speed, default=1.0, help="how many times faster than the wall its clock runs; 0 stands (default 1)"
@@ -80,6 +81,7 @@ async def _serve(args: argparse.Namespace) -> int:
     simulator = Simulator(
         machines=args.machines,
         subscriptions=args.subscriptions,
+        alerts=args.alerts,
         seed=args.seed,
         clock=Clock(args.start, args.speed),
         approve_after=args.approve_after,

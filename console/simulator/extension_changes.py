@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from console.simulator.changes import DELETE, Change
 from console.simulator.failures import BY_KEY
 from console.simulator.machine_json import extension_json
 from console.simulator.machines import ARC, Machine
@@ -47,8 +48,13 @@ def put(call: Call, machine: Machine) -> Reply:
     ends = replace(
         starting, changed=now + _SECONDS, outcome="failed" if message else "succeeded", code=code, message=message or "Enable succeeded"
     )
+    before = next((e for e in world.extensions(machine, now) if e.name.lower() == starting.name.lower()), None)
+    if before is not None:
+        world.note(*world.history(machine, before, now))
     by_hand = world.manual.setdefault(machine.id.lower(), {})
-    by_hand[starting.name.lower()] = ManualExtension(starting, properties.get("settings") or {}, now + _SECONDS, ends)
+    by_hand[starting.name.lower()] = ManualExtension(
+        starting, properties.get("settings") or {}, now + _SECONDS, ends, replaced=before is not None
+    )
     world.touch(machine)
     error = {
         "code": "VMExtensionProvisioningError",
@@ -70,6 +76,7 @@ def delete(call: Call, machine: Machine) -> Reply:
         extension = find(call, machine)
     except ArmError:
         return Reply(status=204)
+    world.note(*world.history(machine, extension, call.now), Change(machine, extension.name, DELETE, call.now))
     key, name = machine.id.lower(), extension.name.lower()
     world.manual.get(key, {}).pop(name, None)
     world.removed[key, name] = call.now

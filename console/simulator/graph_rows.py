@@ -9,6 +9,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterator
 
+from console.simulator import changes
 from console.simulator.alert_json import Alert
 from console.simulator.arm.security import pricing
 from console.simulator.assessments import Assessment, assessment_json
@@ -139,44 +140,45 @@ def container_rows(world: World, subscription: Subscription) -> Iterator[Json]:
         )
 
 
-def change_rows(world: World, machine: Machine, extension: Extension, now: float) -> Iterator[Json]:
-    """What resourcechanges knows of an extension: it appeared, then it was done. Kept for 14 days."""
-    target = f"{machine.id}/extensions/{extension.name}"
-    if now - CHANGES_KEPT < extension.appeared <= now:
-        yield _change(world, machine, target, extension.appeared, "Create", {})
-    if extension.outcome and extension.changed > extension.appeared and extension.changed > now - CHANGES_KEPT:
-        change = {
-            "previousValue": "Creating",
-            "newValue": extension.provisioning_state,
-            "propertyChangeType": "Update",
-            "changeCategory": "System",
-        }
-        yield _change(world, machine, target, extension.changed, "Update", {"properties.provisioningState": change})
+def change_rows(world: World, machine: Machine, now: float) -> Iterator[Json]:
+    """What resourcechanges knows of a machine and of the extensions on it: the last 14 days."""
+    for change in changes.of_machine(machine, now):
+        if change.at > now - CHANGES_KEPT:
+            yield change_row(world, change)
+    for extension in world.extensions(machine, now):
+        for change in world.history(machine, extension, now):
+            if change.at > now - CHANGES_KEPT:
+                yield change_row(world, change)
 
 
-def _change(world: World, machine: Machine, target: str, at: float, kind: str, changes: Json) -> Json:
-    target_type = ARC_EXTENSION_TYPE if machine.kind == ARC else VM_EXTENSION_TYPE
-    name = str(uuid.uuid5(uuid.NAMESPACE_URL, f"{target}/{kind}/{at}"))
+_CATEGORY = {"propertyChangeType": "Update", "changeCategory": "System"}
+
+
+def change_row(world: World, change: changes.Change) -> Json:
+    """A change as resourcechanges writes it; its own id is drawn from what changed and when."""
+    machine, target = change.machine, change.target
+    arc = machine.kind == ARC
+    target_type = (ARC_EXTENSION_TYPE if arc else VM_EXTENSION_TYPE) if change.extension else (ARC_TYPE if arc else VM_TYPE)
+    name = str(uuid.uuid5(uuid.NAMESPACE_URL, f"{target}/{change.kind}/{change.at}"))
     properties: Json = {
         "targetResourceId": target,
         "targetResourceType": target_type,
-        "changeType": kind,
+        "changeType": change.kind,
         "changeAttributes": {
-            "timestamp": iso(at),
+            "timestamp": iso(change.at),
             "correlationId": name,
             "changedBy": "Unspecified",
             "changedByType": "System",
             "clientType": "Unspecified",
             "operation": "Unspecified",
-            "changesCount": len(changes),
+            "changesCount": len(change.values),
             "previousResourceSnapshotId": "",
             "newResourceSnapshotId": "",
         },
-        "changes": changes,
+        "changes": {path: {"previousValue": old, "newValue": new, **_CATEGORY} for path, (old, new) in change.values.items()},
     }
-    subscription = world.subscriptions[machine.subscription]
     row = _row(
-        subscription,
+        world.subscriptions[machine.subscription],
         f"{target}/providers/Microsoft.Resources/changes/{name}",
         name,
         "microsoft.resources/changes",

@@ -17,6 +17,7 @@ from typing import Any
 import duckdb
 import msgspec
 
+from console.simulator import changes
 from console.simulator import graph_rows as rows
 from console.simulator.alerts import Alerts
 from console.simulator.assessments import assessments
@@ -25,12 +26,19 @@ from console.simulator.machines import Machine
 from console.simulator.wire import Json
 from console.simulator.world import Subscription, World
 
+ALERTS = "alerts"
+"""Alerts are kept by themselves, since they change apart from the other rows of their table."""
+
 TABLES = (rows.RESOURCES, rows.SECURITY, rows.CONTAINERS, rows.CHANGES)
 PREFIX = "everything_in_"
 """The tables of all rows are named so; queries see views of what the caller may read, and may not name these."""
 
 
-Maker = Callable[[Subscription, Sequence[Machine], float, bool], dict[str, list[Json]]]
+BATCH = 25_000
+"""How many rows are put in a table at a time: each time costs milliseconds, however few rows it brings."""
+
+Rows = dict[str, list[Json]]
+Maker = Callable[[Subscription, Sequence[Machine], float, bool], Rows]
 
 
 @dataclass
@@ -47,17 +55,20 @@ class GraphTables:
     def __init__(self, world: World, alerts: Alerts) -> None:
         self._world = world
         self._alerts = alerts
-        self.connection: Any = duckdb.connect(config={"threads": str(min(4, os.cpu_count() or 1))})
+        self.connection: Any = duckdb.connect(config={"threads": str(min(4, os.cpu_count() or 1)), "memory_limit": "1GB"})
         self.connection.execute("SET TimeZone='UTC'")
+        self.connection.execute("SET preserve_insertion_order=true")
         self._folder = tempfile.TemporaryDirectory(prefix="mde-simulator-graph-")
+        self.connection.execute(f"SET temp_directory='{self._folder.name}/spill'")
         self._parts: tuple[_Part, ...] = (
             _Part((rows.RESOURCES, rows.CHANGES), self._machines),
             _Part((rows.SECURITY,), self._security),
             _Part((rows.CONTAINERS,), self._containers),
         )
         self._alert_marks: dict[str, tuple[int, int]] = {}
+        self._pending: Rows = {}
         columns = ", ".join(f'"{name}" {kind}' for name, kind in rows.COLUMNS.items())
-        for table in TABLES:
+        for table in (*TABLES, ALERTS):
             self.connection.execute(f"CREATE TABLE {PREFIX}{table} ({columns}, _needs VARCHAR)")
 
     def close(self) -> None:
@@ -70,43 +81,46 @@ class GraphTables:
         for part in self._parts:
             if not wanted.intersection(part.tables):
                 continue
-            for subscription in self._world.subscriptions.values():
-                if part.revisions.get(subscription.id) != subscription.revision:
-                    self._rebuild(part, subscription, now)
+            subscriptions = self._world.subscriptions.values()
+            self._rebuild(part, [s for s in subscriptions if part.revisions.get(s.id) != s.revision], now)
             self._follow_time(part, now)
         if rows.SECURITY in wanted:
-            for subscription in self._world.subscriptions.values():
-                self._refresh_alerts(subscription, now)
+            self._refresh_alerts(now)
 
-    def show_to(self, readable: dict[str, tuple[str, ...]], now: float) -> None:
-        """Make the tables show what a caller may read: subscription id → types; and of changes, the last 14 days."""
+    def show_to(self, readable: dict[str, tuple[str, ...]], now: float, tables: Iterable[str] = TABLES) -> None:
+        """Make these tables show what a caller may read: subscription id → types; and of changes, the last 14 days."""
         by_types: dict[tuple[str, ...], list[str]] = {}
         for subscription, types in readable.items():
             by_types.setdefault(types, []).append(subscription)
         parts = [f"(subscriptionId IN ({_listed(ids)}) AND _needs IN ({_listed(types)}))" for types, ids in by_types.items() if types]
         condition = " OR ".join(parts) or "FALSE"
         recent = f"(properties->>'$.changeAttributes.timestamp') > '{iso(now - rows.CHANGES_KEPT)}'"
-        for table in TABLES:
+        for table in tables:
             shown = f"({condition}) AND {recent}" if table == rows.CHANGES else condition
-            self.connection.execute(f"CREATE OR REPLACE TEMP VIEW {table} AS SELECT * EXCLUDE (_needs) FROM {PREFIX}{table} WHERE {shown}")
+            source = f"{PREFIX}{table}"
+            if table == rows.SECURITY:
+                source = f"(SELECT * FROM {source} UNION ALL SELECT * FROM {PREFIX}{ALERTS})"
+            self.connection.execute(f"CREATE OR REPLACE TEMP VIEW {table} AS SELECT * EXCLUDE (_needs) FROM {source} WHERE {shown}")
 
-    def _rebuild(self, part: _Part, subscription: Subscription, now: float) -> None:
-        """All of a subscription's rows anew, and the moments at which time will change them."""
-        world, revision = self._world, subscription.revision
-        part.revisions[subscription.id] = revision
-        for table in part.tables:
-            self.connection.execute(f"DELETE FROM {PREFIX}{table} WHERE subscriptionId = ?", [subscription.id])
-        self._alert_marks.pop(subscription.id, None)
-        machines = world.machines(subscription.id)
-        for table, items in part.make(subscription, machines, now, True).items():
-            self._insert(table, items)
-        for machine in machines:
-            way = world.course(machine)
-            by_hand = world.manual.get(machine.id.lower(), {}) if world.manual else {}
-            moments = (way.appears, way.done, *(manual.done for manual in by_hand.values()))
-            for moment in moments:
-                if now < moment < float("inf"):
-                    heapq.heappush(part.queue, (moment, subscription.id, machine.number, revision))
+    def _rebuild(self, part: _Part, subscriptions: Sequence[Subscription], now: float) -> None:
+        """All rows of these subscriptions anew, and the moments at which time will change them."""
+        world = self._world
+        known = [s.id for s in subscriptions if s.id in part.revisions]
+        if known:
+            for table in part.tables:
+                self.connection.execute(f"DELETE FROM {PREFIX}{table} WHERE subscriptionId IN (SELECT unnest(?))", [known])
+        for subscription in subscriptions:
+            revision = part.revisions[subscription.id] = subscription.revision
+            machines = world.machines(subscription.id)
+            self._add(part.make(subscription, machines, now, True))
+            for machine in machines:
+                way = world.course(machine)
+                by_hand = world.manual.get(machine.id.lower(), {}) if world.manual else {}
+                own = changes.moments(machine, world.stopped_since(machine), now)
+                for moment in (way.appears, way.done, *(manual.done for manual in by_hand.values()), *own):
+                    if now < moment < float("inf"):
+                        heapq.heappush(part.queue, (moment, subscription.id, machine.number, revision))
+        self._flush()
 
     def _follow_time(self, part: _Part, now: float) -> None:
         """Redo the rows of the machines for which a moment has passed since."""
@@ -115,48 +129,68 @@ class GraphTables:
             _, subscription_id, number, revision = heapq.heappop(part.queue)
             if part.revisions.get(subscription_id) == revision:
                 due.setdefault(subscription_id, set()).add(number)
+        made: Rows = {}
         for subscription_id, numbers in due.items():
-            machines = self._world.machines(subscription_id)
-            chosen = [machines[number] for number in sorted(numbers)]
+            chosen = [machine for machine in self._world.machines(subscription_id) if machine.number in numbers]
             for table, items in part.make(self._world.subscriptions[subscription_id], chosen, now, False).items():
-                self._delete(table, [row["id"] for row in items])
-                self._insert(table, items)
+                made.setdefault(table, []).extend(items)
+        for table, items in made.items():
+            self._delete(table, [row["id"] for row in items])
+        self._add(made)
+        self._flush()
 
     # What the rows of each part are. `whole` asks for the subscription's own rows too, and not for those of its machines alone.
 
-    def _machines(self, _subscription: Subscription, machines: Sequence[Machine], now: float, whole: bool) -> dict[str, list[Json]]:
+    def _machines(self, subscription: Subscription, machines: Sequence[Machine], now: float, whole: bool) -> Rows:
+        world = self._world
         resources: list[Json] = []
-        changes: list[Json] = []
+        changed: list[Json] = []
         for machine in machines:
-            if whole:
-                resources.append(rows.machine_row(self._world, machine, now))
-            self._add_extensions(machine, now, resources, changes)
-        return {rows.RESOURCES: resources, rows.CHANGES: changes}
+            resources.append(rows.machine_row(world, machine, now))
+            resources.extend(rows.extension_row(world, machine, extension) for extension in world.extensions(machine, now))
+            changed.extend(rows.change_rows(world, machine, now))
+        if whole:
+            changed.extend(rows.change_row(world, change) for change in world.log.get(subscription.id, ()))
+        return {rows.RESOURCES: resources, rows.CHANGES: changed}
 
-    def _security(self, subscription: Subscription, machines: Sequence[Machine], now: float, whole: bool) -> dict[str, list[Json]]:
+    def _security(self, subscription: Subscription, machines: Sequence[Machine], now: float, whole: bool) -> Rows:
         made = [rows.assessment_row(self._world, found) for found in assessments(self._world, subscription, now, machines)]
         if whole and subscription.registered:
             made += [rows.pricing_row(subscription, name) for name in subscription.pricings]
         return {rows.SECURITY: made}
 
-    def _containers(self, subscription: Subscription, _machines: Sequence[Machine], _now: float, whole: bool) -> dict[str, list[Json]]:
+    def _containers(self, subscription: Subscription, _machines: Sequence[Machine], _now: float, whole: bool) -> Rows:
         return {rows.CONTAINERS: list(rows.container_rows(self._world, subscription)) if whole else []}
 
-    def _add_extensions(self, machine: Machine, now: float, resources: list[Json], changes: list[Json]) -> None:
-        for extension in self._world.extensions(machine, now):
-            resources.append(rows.extension_row(self._world, machine, extension))
-            changes.extend(rows.change_rows(self._world, machine, extension, now))
+    def _refresh_alerts(self, now: float) -> None:
+        """Redo the alerts of the subscriptions in which any arrived or was changed."""
+        gone: list[str] = []
+        for subscription in self._world.subscriptions.values():
+            known = self._alerts.until(subscription, now)
+            mark = (len(known), self._alerts.revisions.get(subscription.id, 0))
+            before = self._alert_marks.get(subscription.id, (0, 0))
+            if before != mark:
+                if before[0]:
+                    gone.append(subscription.id)
+                self._alert_marks[subscription.id] = mark
+                self._pending.setdefault(ALERTS, []).extend(rows.alert_row(self._world, alert) for alert in known)
+                if not gone and len(self._pending[ALERTS]) > BATCH:
+                    self._flush()
+        if gone:
+            self.connection.execute(f"DELETE FROM {PREFIX}{ALERTS} WHERE subscriptionId IN (SELECT unnest(?))", [gone])
+        self._flush()
 
-    def _refresh_alerts(self, subscription: Subscription, now: float) -> None:
-        known = self._alerts.until(subscription, now)
-        mark = (len(known), self._alerts.revision)
-        if self._alert_marks.get(subscription.id) == mark:
-            return
-        self.connection.execute(
-            f"DELETE FROM {PREFIX}{rows.SECURITY} WHERE subscriptionId = ? AND type = ?", [subscription.id, rows.ALERT_TYPE]
-        )
-        self._insert(rows.SECURITY, [rows.alert_row(self._world, alert) for alert in known])
-        self._alert_marks[subscription.id] = mark
+    def _add(self, made: Rows) -> None:
+        """Put rows in their tables, some time before the next `_flush` is over."""
+        for table, items in made.items():
+            waiting = self._pending.setdefault(table, [])
+            waiting.extend(items)
+            if len(waiting) > BATCH:
+                self._insert(table, self._pending.pop(table))
+
+    def _flush(self) -> None:
+        while self._pending:
+            self._insert(*self._pending.popitem())
 
     def _delete(self, table: str, ids: list[str]) -> None:
         if ids:

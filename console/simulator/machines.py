@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from console.simulator import names
 from console.simulator.clock import DAY, HOUR, MINUTE
@@ -134,15 +134,16 @@ _WINDOWS_FATES = (READY, PREVIOUS, STUCK, "sense-start", "sense-timeout", "organ
 _WINDOWS_WEIGHTS = (900, 30, 8, 20, 12, 10)
 
 
-def draw_machines(seed: int, subscription: str, count: int, start: float, *, fresh: bool) -> tuple[Machine, ...]:
+def draw_machines(seed: int, subscription: str, count: int, start: float, *, fresh: bool, wide: bool = False) -> tuple[Machine, ...]:
     """`count` machines for a subscription: the same for the same seed, subscription and start.
 
     With `fresh`, some were created within the last hours before `start`, so that a subscription that was switched on long ago still
-    shows machines that wait, are late, or are being installed.
+    shows machines that wait, are late, or are being installed. With `wide`, a few bear names of 200 wide letters.
     """
     rng = random.Random(f"{seed}/{subscription}")
     groups = [f"rg-{rng.choice(names.ROLES)}-{rng.choice(names.STAGES)}" for _ in range(max(2, min(40, count // 8)))]
-    return tuple(_draw(rng, subscription, number, groups, start, fresh) for number in range(count))
+    drawn = (_draw(rng, subscription, number, groups, start, fresh) for number in range(count))
+    return tuple(_widened(machine) if wide else machine for machine in drawn)
 
 
 def _draw(rng: random.Random, subscription: str, number: int, groups: list[str], start: float, fresh: bool) -> Machine:
@@ -199,6 +200,34 @@ def _draw(rng: random.Random, subscription: str, number: int, groups: list[str],
         size=_SIZES[rng.randrange(len(_SIZES))],
         flawed=flawed,
     )
+
+
+def draw_more(seed: int, subscription: str, first: int, count: int, now: float) -> tuple[Machine, ...]:
+    """`count` machines that are created `now` (seconds since the epoch), numbered from `first`; they run, and have no extension yet."""
+    rng = random.Random(f"{seed}/{subscription}/{first}/{now}")
+    groups = [f"rg-{rng.choice(names.ROLES)}-{rng.choice(names.STAGES)}" for _ in range(2)]
+    numbers = range(max(first, len(_SHOWCASE)), max(first, len(_SHOWCASE)) + count)
+    return tuple(
+        replace(
+            _draw(rng, subscription, number, groups, now, fresh=False),
+            created=now,
+            stopped=NEVER,
+            flawed="",
+            legacy_agent=False,
+            monitor_agent=False,
+            product="",
+            fate=READY,
+        )
+        for number in numbers
+    )
+
+
+def _widened(machine: Machine) -> Machine:
+    """The machine, or for one Arc machine in some 80 the same under a name of 200 wide letters, its number among them."""
+    if machine.kind != ARC or machine.number % 83 != 41:
+        return machine
+    number = f"{machine.number:06}"
+    return replace(machine, name=names.WIDE[: 200 - len(number)] + number, display=names.WIDE[:200])
 
 
 def _delay(rng: random.Random) -> float:

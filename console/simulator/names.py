@@ -32,6 +32,9 @@ LOCATIONS = ("westeurope", "northeurope", "eastus", "uksouth", "germanywestcentr
 
 SIXTY = "arc-a-machine-whose-name-fills-every-column-it-is-given-0060"
 
+WIDE = "東京都千代田区の業務用計算機" * 15
+"""Longer than any name of an Arc machine may be, and each letter two columns wide: a row of it fills four screens."""
+
 ARC_NAMES = (
     "[prod] web",
     'O\'Brien "db"',

@@ -75,7 +75,7 @@ class ResourceGraph:
         if self._tables is None:
             self._tables = GraphTables(self._world, self._alerts)
         self._tables.refresh(now, translated.tables)
-        self._tables.show_to({subscription: _types(roles) for subscription, roles in readable.items()}, now)
+        self._tables.show_to({subscription: _types(roles) for subscription, roles in readable.items()}, now, translated.tables)
         connection = self._tables.connection
         try:
             connection.execute(translated.sql, translated.parameters or None)

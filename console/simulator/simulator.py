@@ -34,6 +34,7 @@ class Box:
         *,
         machines: int = 110,
         subscriptions: int = 12,
+        alerts: int | None = None,
         seed: int = 1,
         clock: Clock | None = None,
         approve_after: float | None = None,
@@ -46,7 +47,7 @@ class Box:
         self.world = World(self.clock, seed, machines, subscriptions)
         self.tokens = Tokens()
         self.sign_in = SignIn(self, approve_after)
-        self.alerts = Alerts(self.world)
+        self.alerts = Alerts(self.world, count=alerts)
         self.operations = Operations(self.clock)
         self.run_commands = RunCommands()
         self.faults = Faults((parse_fault(f) if isinstance(f, str) else f for f in faults), seed)
@@ -79,6 +80,7 @@ class Simulator:
 
     Inside, `url`, `cloud_file`, `ca_file` and `tenant_id` say how to reach it; `token()` signs in without ceremony; `clock`, `faults`,
     `requests`, `world` and `alerts` are the real things, for tests to push and read. With `speed=0` time moves by `clock.advance` alone.
+    `alerts` is how many there are when it begins; None lets the machines raise as many as they do.
     """
 
     def __init__(
@@ -86,6 +88,7 @@ class Simulator:
         *,
         machines: int = 110,
         subscriptions: int = 12,
+        alerts: int | None = None,
         seed: int = 1,
         speed: float = 1.0,
         start: float | None = None,
@@ -101,6 +104,7 @@ class Simulator:
         self.box = Box(
             machines=machines,
             subscriptions=subscriptions,
+            alerts=alerts,
             seed=seed,
             clock=clock or Clock(start, speed),
             approve_after=approve_after,

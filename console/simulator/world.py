@@ -12,13 +12,16 @@ import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from console.simulator import names, onboarding, principals
+from console.simulator import changes, names, onboarding, principals
 from console.simulator.clock import DAY, Clock
-from console.simulator.machines import NEVER, Machine, draw_machines
+from console.simulator.machines import NEVER, Machine, draw_machines, draw_more
 from console.simulator.onboarding import Course, Extension, Periods
 from console.simulator.principals import Principal
 from console.simulator.roles import CONTRIBUTOR, OWNER, READER, SECURITY_ADMIN, SECURITY_READER, VIRTUAL_MACHINE_CONTRIBUTOR, Role
-from console.simulator.situations import EXCLUDE, UNIFIED, WDATP, Situation, situations_for
+from console.simulator.situations import EXCLUDE, SITUATIONS, UNIFIED, WDATP, Situation, situations_for
+
+LARGE, MANY = 5_000, 100
+"""From so many machines on some have names of 200 wide letters; from so many subscriptions on they are of different sizes."""
 
 _OTHERS: dict[str, tuple[Role, ...]] = {
     principals.READER.key: (READER,),
@@ -90,6 +93,8 @@ class ManualExtension:
     settings: dict[str, object]
     done: float
     ends: Extension
+    replaced: bool = False
+    """Did it take the place of one that was there?"""
 
     def at(self, now: float) -> Extension:
         return self.extension if now < self.done else self.ends
@@ -105,6 +110,7 @@ class World:
             Tenant(_guid(rng), "Fabrikam [partner]", "fabrikam.example", "ProjectedBy"),
         )
         self.subscriptions: dict[str, Subscription] = {}
+        self._wide = machines >= LARGE
         chosen = situations_for(subscriptions)
         counts = _share_out(machines, chosen)
         for position, (situation, count) in enumerate(zip(chosen, counts, strict=True)):
@@ -121,6 +127,8 @@ class World:
         """Machines (by lower-case id) that were switched on or off since: the instant since when they are stopped, or infinity."""
         self.woken: dict[str, float] = {}
         """When a machine (by lower-case id) was switched on: what it missed while it was off, it meets from there on."""
+        self.log: dict[str, list[changes.Change]] = {}
+        """By subscription: what somebody changed by hand, and the history of what they took away."""
 
     @property
     def tenant(self) -> Tenant:
@@ -167,7 +175,7 @@ class World:
             if drawn is None:
                 owner = self.subscriptions[subscription]
                 fresh = owner.situation.name == "all-on"
-                drawn = draw_machines(self.seed, subscription, owner.machine_count, self.clock.start, fresh=fresh)
+                drawn = draw_machines(self.seed, subscription, owner.machine_count, self.clock.start, fresh=fresh, wide=self._wide)
                 self._drawn[subscription] = drawn
             return drawn
 
@@ -200,10 +208,56 @@ class World:
     def set_running(self, machine: Machine, running: bool) -> None:
         """Switch a machine on or off, as its owner would."""
         now, key = self.clock.now(), machine.id.lower()
+        was_running = self.stopped_since(machine) > now
         self.power[key] = NEVER if running else now
         if running:
             self.woken[key] = now
+        if was_running != running:
+            self.note(changes.power(machine, now, running=running))
         self.touch(machine)
+
+    def create(self, subscription: str, count: int = 1) -> tuple[Machine, ...]:
+        """New machines in a subscription, now: they run and nothing is installed on them yet."""
+        there, owner = self.machines(subscription), self.subscriptions[subscription]
+        first = max((m.number for m in there), default=-1) + 1
+        made = draw_more(self.seed, subscription, first, count, self.clock.now())
+        self._replace(subscription, (*there, *made))
+        owner.machine_count += len(made)
+        return made
+
+    def delete(self, machine: Machine) -> None:
+        """A machine and its extensions are no more. KeyError where it is gone already."""
+        there, now = self.machines(machine.subscription), self.clock.now()
+        if machine not in there:
+            raise KeyError(machine.id)
+        history = [*changes.of_machine(machine, now)]
+        for extension in self.extensions(machine, now):
+            history += self.history(machine, extension, now)
+            history.append(changes.Change(machine, extension.name, changes.DELETE, now))
+        history.append(changes.Change(machine, "", changes.DELETE, now))
+        self.note(*history)
+        self._replace(machine.subscription, tuple(m for m in there if m is not machine))
+        self.subscriptions[machine.subscription].machine_count -= 1
+
+    def double(self) -> int:
+        """Each subscription gets as many new machines as it has; how many those are together."""
+        return sum(len(self.create(s.id, s.machine_count)) for s in list(self.subscriptions.values()) if s.machine_count)
+
+    def _replace(self, subscription: str, machines: tuple[Machine, ...]) -> None:
+        with self._lock:
+            self._drawn[subscription] = machines
+            self._by_id.pop(subscription, None)
+        self.subscriptions[subscription].revision += 1
+
+    def note(self, *made: changes.Change) -> None:
+        """Remember changes that are no function of the clock."""
+        for change in made:
+            self.log.setdefault(change.machine.subscription, []).append(change)
+
+    def history(self, machine: Machine, extension: Extension, now: float) -> Iterator[changes.Change]:
+        """What happened to an extension that is there."""
+        by_hand = self.manual.get(machine.id.lower(), {}).get(extension.name.lower()) if self.manual else None
+        return changes.of_extension(machine, extension, now, replaced=by_hand is not None and by_hand.replaced)
 
     def extensions(self, machine: Machine, now: float) -> list[Extension]:
         """Everything installed on the machine at `now`."""
@@ -238,10 +292,17 @@ def _guid(rng: random.Random) -> str:
 
 
 def _share_out(machines: int, situations: list[Situation]) -> list[int]:
-    """Split the machines by the situations' shares; the remainder goes to the first that take any."""
-    total = sum(s.share for s in situations) or 1.0
-    counts = [int(machines * s.share / total) for s in situations]
-    takers = [i for i, s in enumerate(situations) if s.share]
+    """Split the machines by the situations' shares; the remainder goes to the first that take any.
+
+    Where there are many subscriptions they differ as a company's do: every eighth is empty, every fiftieth is a large one.
+    """
+    shares = [s.share for s in situations]
+    if len(situations) >= MANY:
+        for i in range(len(SITUATIONS), len(situations)):
+            shares[i] *= 0.0 if i % 8 == 5 else 12.0 if i % 50 == 0 else 1.0
+    total = sum(shares) or 1.0
+    counts = [int(machines * share / total) for share in shares]
+    takers = [i for i, share in enumerate(shares) if share]
     for i in range(machines - sum(counts)):
         if takers:
             counts[takers[i % len(takers)]] += 1
