@@ -24,6 +24,7 @@ Values = Sequence[object]
 Row = Sequence[Any]
 
 _BUSY_SECONDS = 10.0
+_MANY = 500  # rows from which turning them into records is left to a thread, so that the event loop keeps its pace
 
 # aiosqlite logs each statement with its values at DEBUG; what Azure says about machines does not belong in a log.
 logging.getLogger("aiosqlite").setLevel(logging.INFO)
@@ -100,6 +101,13 @@ class Database:
             return [*await self._reader.execute_fetchall(sql, values)]
         except sqlite3.Error as error:
             raise self._translated(error) from error
+
+    async def records(self, record: Callable[[Row], T], sql: str, values: Values = ()) -> list[T]:
+        """What ``record`` makes of every row that ``sql`` selects; of many rows it is made in a thread."""
+        found = await self.fetch(sql, values)
+        if len(found) < _MANY:
+            return [record(row) for row in found]
+        return await asyncio.to_thread(lambda: [record(row) for row in found])
 
     def subscribe(self, callback: Callable[[frozenset[str]], None]) -> Callable[[], None]:
         """Call ``callback`` with the tables that changed, once after each write that changed any; the returned function ends that."""

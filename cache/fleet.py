@@ -8,6 +8,7 @@ from types import TracebackType
 
 from cache.clock import Clock
 from cache.database import Database
+from cache.dictionaries import Dictionaries
 from cache.errors import REBUILT, CacheDamaged
 from cache.files import set_aside
 from cache.reading import FleetReading
@@ -27,6 +28,8 @@ class FleetCache(FleetReading, FleetWriting):
         self._database = database
         self._clock = clock
         self._seen = {}
+        self._dictionaries = Dictionaries()
+        self._writer_version = -1
         self.quarantined = quarantined
 
     @classmethod
@@ -65,7 +68,7 @@ class FleetCache(FleetReading, FleetWriting):
         """Whether another process has written since this was last asked; if so, subscribers are told that every table changed."""
         changed = await self._database.changed_elsewhere()
         if changed:
-            self._database.tell(FLEET_TABLES)
+            self._database.tell(FLEET_TABLES | {"onboarding"})
         return changed
 
 

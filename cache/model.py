@@ -31,6 +31,23 @@ class MachineState(StrEnum):
     UNKNOWN = "unknown"
 
 
+STATES_WORST_FIRST = (
+    MachineState.FAILED,
+    MachineState.UNHEALTHY,
+    MachineState.OVERDUE,
+    MachineState.LATE,
+    MachineState.BLOCKED,
+    MachineState.UNKNOWN,
+    MachineState.INSTALLING,
+    MachineState.PENDING,
+    MachineState.NOT_ENABLED,
+    MachineState.UNSUPPORTED,
+    MachineState.ONBOARDED,
+    MachineState.HEALTHY,
+)
+"""The order in which states are listed and sorted."""
+
+
 class CheckStatus(StrEnum):
     """The outcome of one prerequisite for one subscription."""
 
@@ -300,6 +317,7 @@ class Alert:
     """A security alert of Defender for Cloud. ``from_endpoint`` tells whether Defender for Endpoint raised it.
 
     ``entities`` are short ``(kind, description)`` pairs; ``facts`` are the extended properties that are worth reading.
+    ``details_known``: whether description, remediation, links, entities and facts were read; a listing of very many leaves them out.
     """
 
     id: str
@@ -324,6 +342,7 @@ class Alert:
     entities: tuple[tuple[str, str], ...] = ()
     facts: tuple[tuple[str, str], ...] = ()
     as_of: datetime | None = None
+    details_known: bool = True
 
 
 @dataclass(frozen=True, slots=True)

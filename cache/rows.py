@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 from cache.model import (
-    Alert,
     Assessment,
     Check,
     CheckStatus,
@@ -19,9 +19,6 @@ from cache.model import (
     Extension,
     Freshness,
     LogEntry,
-    Machine,
-    MachineEvent,
-    MachineRow,
     MachineState,
     Onboarding,
     Permission,
@@ -29,7 +26,7 @@ from cache.model import (
     Subscription,
 )
 from cache.text import clean, clean_lines
-from cache.values import from_json, moment_or, moment_or_none, one_of, stamp, stamp_or_none, to_json
+from cache.values import from_json, microseconds_or_none, moment_of, moment_or, moment_or_none, one_of, stamp, stamp_or_none, to_json
 
 Row = Sequence[Any]
 
@@ -50,22 +47,24 @@ def _truth(value: object) -> bool | None:
     return None if value is None else bool(value)
 
 
-def _tags_row(tags: Mapping[str, str]) -> str:
+def tags_row(tags: Mapping[str, str]) -> str:
+    """Tags as JSON."""
     return to_json({clean(name): clean(tags[name]) for name in sorted(tags)}) if tags else "{}"
 
 
-def _tags(text: object) -> dict[str, str]:
+def tags(text: object) -> dict[str, str]:
+    """The tags in JSON."""
     if text == "{}":
         return {}
     value = from_json(text)
     return {clean(name): clean(one) for name, one in value.items()} if isinstance(value, dict) else {}
 
 
-def _pairs_row(pairs: Iterable[tuple[str, str]]) -> str:
+def pairs_row(pairs: Iterable[tuple[str, str]]) -> str:
     return to_json([[clean(kind), clean_lines(text)] for kind, text in pairs])
 
 
-def _pairs(text: object) -> tuple[tuple[str, str], ...]:
+def pairs(text: object) -> tuple[tuple[str, str], ...]:
     return tuple((clean(one[0]), clean_lines(one[1])) for one in _list(text) if isinstance(one, list) and len(one) == 2)
 
 
@@ -74,7 +73,7 @@ def lines_row(texts: Iterable[str]) -> str:
     return to_json([clean_lines(text) for text in texts])
 
 
-def _lines(text: object) -> tuple[str, ...]:
+def lines(text: object) -> tuple[str, ...]:
     return () if text == "[]" else tuple(clean_lines(one) for one in _list(text))
 
 
@@ -105,7 +104,7 @@ def subscription(row: Row) -> Subscription:
         can_see_machines=_truth(row[12]),
         can_set_plan=_truth(row[13]),
         enabled_at=moment_or_none(row[14]),
-        tags=_tags(row[15]),
+        tags=tags(row[15]),
         as_of=moment_or_none(row[16]),
     )
 
@@ -134,102 +133,26 @@ def permissions_row(permissions: Sequence[Permission] | None) -> str | None:
 
 def subscription_row(one: Subscription, now: datetime) -> Row:
     """What a listing tells of a subscription: id, name, state, tenant, tags and when."""
-    return (clean(one.id), clean(one.name), clean(one.state), clean(one.tenant_id), _tags_row(one.tags), stamp(one.as_of or now))
+    return (clean(one.id), clean(one.name), clean(one.state), clean(one.tenant_id), tags_row(one.tags), stamp(one.as_of or now))
 
 
 # Machines
 
-MACHINE = (
-    "m.id, m.name, m.kind, m.subscription_id, m.resource_group, m.location, m.os_type, m.os_name, m.os_version, m.image, m.power, "
-    "m.provisioning_state, m.agent_version, m.status_at, m.created_at, m.tags, m.extensions, m.extensions_known"
-)
-MACHINE_LINE = (
-    "m.id, m.name, m.kind, m.subscription_id, s.name, m.resource_group, m.location, m.os_type, m.os_name, m.power, "
-    "o.state, o.reason, o.since, o.due, m.defender_extension, o.diagnosis"
-)
+
+def extensions_row(extensions: Sequence[Extension]) -> str:
+    """A machine's extensions as JSON."""
+    return to_json([_extension_row(one) for one in extensions]) if extensions else "[]"
 
 
-def machine(row: Row) -> Machine:
-    """The machine in a row of the columns :data:`MACHINE` and when it was fetched."""
-    return Machine(
-        id=clean(row[0]),
-        name=clean(row[1]),
-        kind=clean(row[2]),
-        subscription_id=clean(row[3]),
-        resource_group=clean(row[4]),
-        location=clean(row[5]),
-        os_type=clean(row[6]),
-        os_name=clean(row[7]),
-        os_version=clean(row[8]),
-        image=clean(row[9]),
-        power=clean(row[10]),
-        provisioning_state=clean(row[11]),
-        agent_version=clean(row[12]),
-        status_at=moment_or_none(row[13]),
-        created_at=moment_or_none(row[14]),
-        tags=_tags(row[15]),
-        extensions=tuple(_extension(one) for one in _list(row[16]) if isinstance(one, dict)) if row[16] != "[]" else (),
-        extensions_known=bool(row[17]),
-        as_of=moment_or_none(row[18]),
-    )
+@lru_cache(maxsize=8192)
+def extensions(text: str | None) -> tuple[Extension, ...]:
+    """The extensions in JSON."""
+    return tuple(_extension(one) for one in _list(text) if isinstance(one, dict))
 
 
-def machine_line(row: Row) -> MachineRow:
-    """The line of the machines' table in a row of the columns :data:`MACHINE_LINE` and when the machine was fetched."""
-    extension = from_json(row[14])
-    return MachineRow(
-        id=clean(row[0]),
-        name=clean(row[1]),
-        kind=clean(row[2]),
-        subscription_id=clean(row[3]),
-        subscription_name=clean(row[4]),
-        resource_group=clean(row[5]),
-        location=clean(row[6]),
-        os_type=clean(row[7]),
-        os_name=clean(row[8]),
-        power=clean(row[9]),
-        state=one_of(MachineState, row[10], MachineState.UNKNOWN),
-        reason=NOT_EVALUATED if row[10] is None else clean(row[11]),
-        since=moment_or_none(row[12]),
-        due=moment_or_none(row[13]),
-        extension=_extension(extension) if isinstance(extension, dict) else None,
-        diagnosis=diagnosis(row[15]),
-        as_of=moment_or_none(row[16]),
-    )
-
-
-def machine_row(one: Machine, subscription_id: str, now: datetime) -> Row:
-    """A machine in the order of the table's columns."""
-    return (
-        clean(one.id),
-        clean(one.name),
-        clean(one.kind),
-        clean(subscription_id),
-        clean(one.resource_group),
-        clean(one.location),
-        clean(one.os_type),
-        clean(one.os_name),
-        clean(one.os_version),
-        clean(one.image),
-        clean(one.power),
-        clean(one.provisioning_state),
-        clean(one.agent_version),
-        stamp_or_none(one.status_at),
-        stamp_or_none(one.created_at),
-        _tags_row(one.tags),
-        *extensions_row(one.extensions),
-        int(one.extensions_known),
-        stamp(one.as_of or now),
-    )
-
-
-def extensions_row(extensions: Sequence[Extension]) -> tuple[str, str | None]:
-    """A machine's extensions as JSON, and Defender for Endpoint's among them by itself."""
-    if not extensions:
-        return "[]", None
-    found = [_extension_row(one) for one in extensions]
-    defender = next((one for one in found if is_defender(one["publisher"], one["type"])), None)
-    return to_json(found), None if defender is None else to_json(defender)
+def defender(text: str | None) -> Extension | None:
+    """Defender for Endpoint's extension among those in JSON."""
+    return next((one for one in extensions(text) if is_defender(one.publisher, one.type)), None)
 
 
 def is_defender(publisher: str, kind: str) -> bool:
@@ -263,34 +186,31 @@ def _extension(value: Mapping[str, object]) -> Extension:
 
 # Onboarding
 
-ONBOARDING = "o.machine_id, o.state, o.reason, o.since, o.due, o.explanation, o.evidence, o.diagnosis"
-
 
 def onboarding(row: Row) -> Onboarding:
-    """The onboarding state in a row of the columns :data:`ONBOARDING`."""
+    """The onboarding state in a row of machine, state, reason, since, due (microseconds), explanation, evidence, diagnosis."""
     return Onboarding(
         machine_id=clean(row[0]),
         state=one_of(MachineState, row[1], MachineState.UNKNOWN),
         reason=clean(row[2]),
-        since=moment_or_none(row[3]),
-        due=moment_or_none(row[4]),
+        since=moment_of(row[3]),
+        due=moment_of(row[4]),
         explanation=clean_lines(row[5]),
-        evidence=_lines(row[6]),
+        evidence=lines(row[6]),
         diagnosis=diagnosis(row[7]),
     )
 
 
-def onboarding_row(one: Onboarding) -> Row:
-    """An onboarding state in the order of the table's columns."""
+def onboarding_row(one: Onboarding) -> tuple[str, str, int | None, int | None, str, str, str]:
+    """State, reason, since, due (microseconds), explanation, evidence and diagnosis (empty: none) of an onboarding state."""
     return (
-        clean(one.machine_id),
         str(one.state),
         clean(one.reason),
-        stamp_or_none(one.since),
-        stamp_or_none(one.due),
+        microseconds_or_none(one.since),
+        microseconds_or_none(one.due),
         clean_lines(one.explanation),
         lines_row(one.evidence),
-        None if one.diagnosis is None else _diagnosis_row(one.diagnosis),
+        "" if one.diagnosis is None else _diagnosis_row(one.diagnosis),
     )
 
 
@@ -306,8 +226,9 @@ def _diagnosis_row(one: Diagnosis) -> str:
     )
 
 
-def diagnosis(text: object) -> Diagnosis | None:
-    """The diagnosis in a column of the table ``onboarding``."""
+@lru_cache(maxsize=4096)
+def diagnosis(text: str | None) -> Diagnosis | None:
+    """The diagnosis in a column of the table ``verdicts``."""
     value = from_json(text)
     if not isinstance(value, dict):
         return None
@@ -318,11 +239,6 @@ def diagnosis(text: object) -> Diagnosis | None:
         layer=clean(value.get("layer")),
         reference=clean(value.get("reference")),
     )
-
-
-def event(row: Row) -> MachineEvent:
-    """The event in a row of machine, time, before, after, reason."""
-    return MachineEvent(clean(row[0]), moment_or(row[1]), clean(row[2]), clean(row[3]), clean(row[4]))
 
 
 # Assessments and checks
@@ -389,71 +305,6 @@ def check_row(one: Check, subscription_id: str, position: int) -> Row:
         stamp_or_none(one.ticked_at),
         stamp_or_none(one.as_of),
         position,
-    )
-
-
-# Alerts
-
-ALERT = (
-    "a.id, a.name, a.subscription_id, a.resource_group, a.location, a.title, a.severity, a.status, a.product, a.alert_type, "
-    "a.from_endpoint, a.machine_id, a.compromised_entity, a.description, a.remediation, a.started, a.generated, "
-    "a.azure_link, a.defender_link, a.entities, a.facts"
-)
-
-
-def alert(row: Row) -> Alert:
-    """The alert in a row of the columns :data:`ALERT` and when it was fetched."""
-    return Alert(
-        id=clean(row[0]),
-        name=clean(row[1]),
-        subscription_id=clean(row[2]),
-        resource_group=clean(row[3]),
-        location=clean(row[4]),
-        title=clean(row[5]),
-        severity=clean(row[6]),
-        status=clean(row[7]),
-        product=clean(row[8]),
-        alert_type=clean(row[9]),
-        from_endpoint=bool(row[10]),
-        machine_id=_optional(row[11]),
-        compromised_entity=clean(row[12]),
-        description=clean_lines(row[13]),
-        remediation=_lines(row[14]),
-        started=moment_or_none(row[15]),
-        generated=moment_or_none(row[16]),
-        azure_link=clean(row[17]),
-        defender_link=clean(row[18]),
-        entities=_pairs(row[19]),
-        facts=_pairs(row[20]),
-        as_of=moment_or_none(row[21]),
-    )
-
-
-def alert_row(one: Alert, subscription_id: str, now: datetime) -> Row:
-    """An alert in the order of the table's columns."""
-    return (
-        clean(one.id),
-        clean(one.name),
-        clean(subscription_id),
-        clean(one.resource_group),
-        clean(one.location),
-        clean(one.title),
-        clean(one.severity),
-        clean(one.status),
-        clean(one.product),
-        clean(one.alert_type),
-        int(one.from_endpoint),
-        None if one.machine_id is None else clean(one.machine_id),
-        clean(one.compromised_entity),
-        clean_lines(one.description),
-        lines_row(one.remediation),
-        stamp_or_none(one.started),
-        stamp_or_none(one.generated),
-        clean(one.azure_link),
-        clean(one.defender_link),
-        _pairs_row(one.entities),
-        _pairs_row(one.facts),
-        stamp(one.as_of or now),
     )
 
 

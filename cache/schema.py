@@ -29,10 +29,20 @@ class Schema:
 FLEET_TABLES = frozenset(
     (
         "subscriptions",
+        "places",
+        "systems",
+        "conditions",
+        "extension_sets",
+        "tag_sets",
+        "verdicts",
         "machines",
-        "onboarding",
+        "counts",
         "events",
+        "alert_kinds",
         "alerts",
+        "alert_details",
+        "gone",
+        "feed",
         "assessments",
         "checks",
         "problems",
@@ -178,7 +188,111 @@ _FLEET_1: Migration = (
     "CREATE TABLE remembered (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
 )
 
-FLEET = Schema(migrations=(_FLEET_1,), tables=FLEET_TABLES, application_id=0x4D444546)
+# What many machines have in common is kept once (places, systems, …) and named by number: rows stay narrow, and a table of a hundred
+# thousand machines is a few columns of small integers. Times of machines and alerts are microseconds since 1970. ``change`` numbers the
+# write that last touched a row, so that a reader asks only for what is newer than what it has; ``gone`` names the rows that went.
+_FLEET_2: Migration = (
+    "DROP TABLE events",
+    "DROP TABLE onboarding",
+    "DROP TABLE machines",
+    "DROP TABLE alerts",
+    "DELETE FROM freshness",
+    """CREATE TABLE places (
+        key INTEGER PRIMARY KEY,
+        subscription_id TEXT NOT NULL COLLATE NOCASE,
+        resource_group TEXT NOT NULL,
+        location TEXT NOT NULL
+    )""",
+    "CREATE INDEX places_by_subscription ON places (subscription_id)",
+    """CREATE TABLE systems (
+        key INTEGER PRIMARY KEY,
+        kind TEXT NOT NULL,
+        os_type TEXT NOT NULL,
+        os_name TEXT NOT NULL,
+        os_version TEXT NOT NULL,
+        image TEXT NOT NULL
+    )""",
+    "CREATE TABLE conditions (key INTEGER PRIMARY KEY, power TEXT NOT NULL, provisioning_state TEXT NOT NULL, agent_version TEXT NOT NULL)",
+    "CREATE TABLE extension_sets (key INTEGER PRIMARY KEY, extensions TEXT NOT NULL)",
+    "CREATE TABLE tag_sets (key INTEGER PRIMARY KEY, tags TEXT NOT NULL)",
+    """CREATE TABLE verdicts (
+        key INTEGER PRIMARY KEY,
+        state TEXT NOT NULL,
+        reason TEXT NOT NULL,
+        explanation TEXT NOT NULL,
+        evidence TEXT NOT NULL,
+        diagnosis TEXT NOT NULL
+    )""",
+    """CREATE TABLE machines (
+        key INTEGER PRIMARY KEY AUTOINCREMENT,
+        id TEXT NOT NULL UNIQUE COLLATE NOCASE,
+        name TEXT NOT NULL,
+        place INTEGER NOT NULL,
+        system INTEGER NOT NULL,
+        condition INTEGER NOT NULL,
+        extensions INTEGER,
+        tags INTEGER NOT NULL,
+        status_at INTEGER,
+        created_at INTEGER,
+        verdict INTEGER,
+        rank INTEGER NOT NULL,
+        since INTEGER,
+        due INTEGER,
+        fetched_at INTEGER NOT NULL,
+        change INTEGER NOT NULL
+    )""",
+    "CREATE INDEX machines_by_place ON machines (place, verdict)",
+    "CREATE INDEX machines_by_rank ON machines (rank, name COLLATE NOCASE, place)",
+    "CREATE INDEX machines_by_change ON machines (change)",
+    "CREATE INDEX machines_by_due ON machines (due) WHERE due IS NOT NULL",
+    """CREATE TABLE counts (
+        place INTEGER NOT NULL, verdict INTEGER NOT NULL, machines INTEGER NOT NULL, PRIMARY KEY (place, verdict)
+    ) WITHOUT ROWID""",
+    """CREATE TABLE events (
+        sequence INTEGER PRIMARY KEY, machine INTEGER NOT NULL, at INTEGER NOT NULL, before TEXT NOT NULL, verdict INTEGER NOT NULL
+    )""",
+    "CREATE INDEX events_by_machine ON events (machine, sequence)",
+    """CREATE TABLE alert_kinds (
+        key INTEGER PRIMARY KEY,
+        title TEXT NOT NULL,
+        severity TEXT NOT NULL COLLATE NOCASE,
+        product TEXT NOT NULL,
+        alert_type TEXT NOT NULL,
+        from_endpoint INTEGER NOT NULL
+    )""",
+    """CREATE TABLE alerts (
+        key INTEGER PRIMARY KEY AUTOINCREMENT,
+        id TEXT NOT NULL UNIQUE COLLATE NOCASE,
+        name TEXT NOT NULL,
+        place INTEGER NOT NULL,
+        kind INTEGER NOT NULL,
+        status TEXT NOT NULL,
+        machine_id TEXT COLLATE NOCASE,
+        compromised_entity TEXT NOT NULL,
+        started INTEGER,
+        generated INTEGER,
+        fetched_at INTEGER NOT NULL,
+        change INTEGER NOT NULL
+    )""",
+    "CREATE INDEX alerts_by_place ON alerts (place, status, kind)",
+    "CREATE INDEX alerts_by_machine ON alerts (machine_id)",
+    "CREATE INDEX alerts_by_time ON alerts (generated DESC, id, place)",
+    "CREATE INDEX alerts_by_change ON alerts (change)",
+    """CREATE TABLE alert_details (
+        alert INTEGER PRIMARY KEY,
+        description TEXT NOT NULL,
+        remediation TEXT NOT NULL,
+        azure_link TEXT NOT NULL,
+        defender_link TEXT NOT NULL,
+        entities TEXT NOT NULL,
+        facts TEXT NOT NULL
+    )""",
+    "CREATE TABLE gone (kind TEXT NOT NULL, change INTEGER NOT NULL, key INTEGER NOT NULL, PRIMARY KEY (kind, change, key)) WITHOUT ROWID",
+    "CREATE TABLE feed (one INTEGER PRIMARY KEY CHECK (one = 1), change INTEGER NOT NULL, floor INTEGER NOT NULL)",
+    "INSERT INTO feed (one, change, floor) VALUES (1, 0, 0)",
+)
+
+FLEET = Schema(migrations=(_FLEET_1, _FLEET_2), tables=FLEET_TABLES, application_id=0x4D444546)
 
 _JOURNAL_1: Migration = (
     """CREATE TABLE audit (

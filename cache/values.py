@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any, TypeVar
 
 Kind = TypeVar("Kind", bound=StrEnum)
 
-_NEVER = datetime.fromtimestamp(0, UTC)
+NEVER = datetime.fromtimestamp(0, UTC)
+_MICROSECOND = timedelta(microseconds=1)
 
 
 def stamp(moment: datetime) -> str:
@@ -33,7 +34,27 @@ def moment_or_none(text: object) -> datetime | None:
         return None
 
 
-def moment_or(text: object, otherwise: datetime = _NEVER) -> datetime:
+def microseconds(moment: datetime) -> int:
+    """``moment`` in microseconds since 1970, as the rows of machines and alerts keep it."""
+    return ((moment if moment.tzinfo else moment.replace(tzinfo=UTC)) - NEVER) // _MICROSECOND
+
+
+def microseconds_or_none(moment: datetime | None) -> int | None:
+    """:func:`microseconds` of ``moment``, if there is one."""
+    return None if moment is None else microseconds(moment)
+
+
+def moment_of(value: object) -> datetime | None:
+    """The time in ``value`` microseconds since 1970; ``None`` for what is none."""
+    if not isinstance(value, int):
+        return None
+    try:
+        return NEVER + timedelta(microseconds=value)
+    except OverflowError:
+        return None
+
+
+def moment_or(text: object, otherwise: datetime = NEVER) -> datetime:
     """The time in ``text``, or ``otherwise``."""
     return moment_or_none(text) or otherwise
 

@@ -6,10 +6,13 @@ import asyncio
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 
+import aiosqlite
+
 from cache import rows
-from cache.clock import Clock
-from cache.database import Database, Step
-from cache.model import Alert, Assessment, Check, Extension, Machine, Onboarding, Permission, Problem, Subscription
+from cache.alert_store import AlertStore
+from cache.database import Step
+from cache.machine_store import MachineStore
+from cache.model import Assessment, Check, Permission, Problem, Subscription
 from cache.text import clean, clean_lines
 from cache.values import stamp, stamp_or_none, to_json
 
@@ -49,45 +52,6 @@ _ENABLED_AT = """CASE
 _PUT_SETTINGS = f"""UPDATE subscriptions SET integration = ?2, linux = ?3, unified = ?4, enabled_at = {_ENABLED_AT}
     WHERE id = ?1 AND (integration, linux, unified, enabled_at) IS NOT (?2, ?3, ?4, {_ENABLED_AT})"""
 
-_MACHINE_FACTS = (
-    "name, kind, subscription_id, resource_group, location, os_type, os_name, os_version, image, power, "
-    "provisioning_state, agent_version, status_at, created_at, tags"
-)
-_MACHINE_EXTENSIONS = "extensions, defender_extension, extensions_known"
-
-
-def _listed(prefix: str, names: str) -> str:
-    return ", ".join(f"{prefix}.{name}" for name in names.split(", "))
-
-
-# A listing that does not tell the extensions leaves those that are known.
-_PUT_MACHINE = (
-    f"INSERT INTO machines (id, {_MACHINE_FACTS}, {_MACHINE_EXTENSIONS}, fetched_at) VALUES ({', '.join('?' * 20)}) "
-    "ON CONFLICT (id) DO UPDATE SET "
-    + ", ".join(f"{name} = excluded.{name}" for name in _MACHINE_FACTS.split(", "))
-    + "".join(
-        f", {name} = CASE WHEN excluded.extensions_known THEN excluded.{name} ELSE machines.{name} END"
-        for name in _MACHINE_EXTENSIONS.split(", ")
-    )
-    + ", fetched_at = excluded.fetched_at "
-    f"WHERE ({_listed('machines', _MACHINE_FACTS)}) IS NOT ({_listed('excluded', _MACHINE_FACTS)}) "
-    f"OR (excluded.extensions_known AND ({_listed('machines', _MACHINE_EXTENSIONS)}) IS NOT ({_listed('excluded', _MACHINE_EXTENSIONS)}))"
-)
-_PUT_EXTENSIONS = (
-    "UPDATE machines SET extensions = ?2, defender_extension = ?3, extensions_known = 1 "
-    "WHERE id = ?1 AND (extensions, extensions_known) IS NOT (?2, 1)"
-)
-_UNSEEN = "subscription_id = ?1 AND id NOT IN (SELECT value FROM json_each(?2))"
-
-_ADD_EVENT = """INSERT INTO events (machine_id, at, before, after, reason)
-    SELECT m.id, ?2, COALESCE(o.state, ''), ?3, ?4 FROM machines m LEFT JOIN onboarding o ON o.machine_id = m.id
-    WHERE m.id = ?1 AND COALESCE(o.state, '') <> ?3"""
-_ONBOARDING = "state, reason, since, due, explanation, evidence, diagnosis"
-_PUT_ONBOARDING = f"""INSERT INTO onboarding (machine_id, {_ONBOARDING})
-    SELECT m.id, ?2, ?3, ?4, ?5, ?6, ?7, ?8 FROM machines m WHERE m.id = ?1
-    ON CONFLICT (machine_id) DO UPDATE SET {", ".join(f"{name} = excluded.{name}" for name in _ONBOARDING.split(", "))}
-    WHERE ({_listed("onboarding", _ONBOARDING)}) IS NOT ({_listed("excluded", _ONBOARDING)})"""
-
 _PUT_ASSESSMENT = _upsert("assessments", "machine_id, key", "machine_id, subscription_id, key, status, cause, description")
 _PUT_CHECK = """INSERT INTO checks (subscription_id, id, title, status, evidence, remedy, who, command, link, reference, machine_ids,
         ticked_by, ticked_at, fetched_at, position) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)
@@ -95,25 +59,14 @@ _PUT_CHECK = """INSERT INTO checks (subscription_id, id, title, status, evidence
         reference = ?10, machine_ids = ?11, ticked_by = ?12, ticked_at = ?13, position = ?15
     WHERE (title, status, evidence, remedy, who, command, link, reference, machine_ids, ticked_by, ticked_at, position)
         IS NOT (?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?15)"""
-_PUT_ALERT = _upsert(
-    "alerts",
-    "id",
-    "id, name, subscription_id, resource_group, location, title, severity, status, product, alert_type, from_endpoint, machine_id, "
-    "compromised_entity, description, remediation, started, generated, azure_link, defender_link, entities, facts",
-    "fetched_at",
-)
 _PUT_PROBLEM = _upsert("problems", "source, subscription_id", "source, subscription_id, code, message, at")
 
 
-class FleetWriting:
+class FleetWriting(MachineStore, AlertStore):
     """The writes. Subscribers are told of a table only if a row of it changed.
 
     Every method raises :class:`cache.errors.CacheError` if the file cannot be written, and then nothing of that write has happened.
     """
-
-    _database: Database
-    _clock: Clock
-    _seen: dict[tuple[str, str], tuple[str, set[str]]]
 
     async def put_subscriptions(self, subscriptions: Iterable[Subscription], complete: bool) -> None:
         """Write what a listing tells (name, state, tenant, tags); what other sources tell stays.
@@ -122,17 +75,31 @@ class FleetWriting:
         """
         now = self._clock.now()
         listed = [rows.subscription_row(one, now) for one in subscriptions]
-        steps = [Step("subscriptions", _PUT_SUBSCRIPTION, listed)]
-        if complete:
-            ids = [(to_json(["", *(row[0] for row in listed)]),)]
-            gone = "NOT IN (SELECT value FROM json_each(?1))"
-            for table in ("events", "onboarding"):
-                sql = f"DELETE FROM {table} WHERE machine_id IN (SELECT id FROM machines WHERE subscription_id {gone})"
-                steps.append(Step(table, sql, ids))
-            for table in ("machines", "alerts", "assessments", "checks", "problems", "freshness", "selection"):
-                steps.append(Step(table, f"DELETE FROM {table} WHERE subscription_id {gone}", ids))
-            steps.append(Step("subscriptions", f"DELETE FROM subscriptions WHERE id {gone}", ids))
-        await self._database.write(steps)
+
+        async def work(writer: aiosqlite.Connection, change: int) -> tuple[None, frozenset[str]]:
+            changed: set[str] = set()
+
+            async def step(table: str, sql: str, values: Iterable[Sequence[object]]) -> None:
+                before = writer.total_changes
+                await writer.executemany(sql, values)
+                if writer.total_changes != before:
+                    changed.add(table)
+
+            await step("subscriptions", _PUT_SUBSCRIPTION, listed)
+            if complete:
+                ids = to_json(["", *(row[0] for row in listed)])
+                gone = "NOT IN (SELECT value FROM json_each(?1))"
+                places = f"place IN (SELECT key FROM places WHERE subscription_id {gone})"
+                machines = await writer.execute_fetchall(f"SELECT key, place FROM machines WHERE {places}", (ids,))
+                changed.update((await self._remove_machines(writer, [(row[0], row[1]) for row in machines], change))[1])
+                alerts = await writer.execute_fetchall(f"SELECT key FROM alerts WHERE {places}", (ids,))
+                changed.update(await self._remove_alerts(writer, [row[0] for row in alerts], change))
+                for table in ("assessments", "checks", "problems", "freshness", "selection"):
+                    await step(table, f"DELETE FROM {table} WHERE subscription_id {gone}", [(ids,)])
+                await step("subscriptions", f"DELETE FROM subscriptions WHERE id {gone}", [(ids,)])
+            return None, frozenset(changed)
+
+        await self.edit(work)
 
     async def put_rights(
         self,
@@ -171,31 +138,6 @@ class FleetWriting:
         """Write the Defender for Servers plan of a subscription that has been listed."""
         await self._write("subscriptions", _update_subscription("servers_plan"), (subscription_id, _text(plan)))
 
-    async def put_machines(self, subscription_id: str, machines: Sequence[Machine], sync_id: str) -> None:
-        """Write a page of the machines of a subscription; ``sync_id`` ties the pages of one listing together for :meth:`finish_machines`.
-
-        A machine whose extensions this listing does not tell (``extensions_known`` false) keeps those that are known.
-        """
-        self._saw("machines", subscription_id, sync_id, (one.id for one in machines))
-        now = self._clock.now()
-        await self._database.write((Step("machines", _PUT_MACHINE, (rows.machine_row(one, subscription_id, now) for one in machines)),))
-
-    async def finish_machines(self, subscription_id: str, sync_id: str) -> None:
-        """The listing ``sync_id`` is complete: machines that it did not show are gone, with their states and events."""
-        values = [(subscription_id, to_json(self._finished("machines", subscription_id, sync_id)))]
-        unseen = f"SELECT id FROM machines WHERE {_UNSEEN}"
-        await self._database.write(
-            (
-                Step("events", f"DELETE FROM events WHERE machine_id IN ({unseen})", values),
-                Step("onboarding", f"DELETE FROM onboarding WHERE machine_id IN ({unseen})", values),
-                Step("machines", f"DELETE FROM machines WHERE {_UNSEEN}", values),
-            )
-        )
-
-    async def put_extensions(self, machine_id: str, extensions: Sequence[Extension]) -> None:
-        """Write all extensions of one machine that is known."""
-        await self._write("machines", _PUT_EXTENSIONS, (machine_id, *rows.extensions_row(extensions)))
-
     async def put_assessments(self, subscription_id: str, assessments: Sequence[Assessment]) -> None:
         """Write all assessments of a subscription, replacing those before."""
         put = await asyncio.to_thread(lambda: [rows.assessment_row(one, subscription_id) for one in assessments])
@@ -203,17 +145,6 @@ class FleetWriting:
         gone = """DELETE FROM assessments WHERE subscription_id = ?1
             AND (machine_id || ' ' || key) COLLATE NOCASE NOT IN (SELECT value FROM json_each(?2))"""
         await self._database.write((Step("assessments", gone, [(subscription_id, keep)]), Step("assessments", _PUT_ASSESSMENT, put)))
-
-    async def put_onboardings(self, onboardings: Sequence[Onboarding]) -> None:
-        """Write the states of machines that are known; what is told of others is left out. A changed state adds an event at this time."""
-        at = stamp(self._clock.now())
-        put = await asyncio.to_thread(lambda: [rows.onboarding_row(one) for one in onboardings])
-        await self._database.write(
-            (
-                Step("events", _ADD_EVENT, ((row[0], at, row[1], row[2]) for row in put)),
-                Step("onboarding", _PUT_ONBOARDING, put),
-            )
-        )
 
     async def put_checks(self, subscription_id: str, checks: Sequence[Check]) -> None:
         """Write the checklist of a subscription in this order, replacing the one before. A mere change of ``as_of`` tells nobody."""
@@ -229,27 +160,31 @@ class FleetWriting:
             )
         )
 
-    async def put_alerts(self, subscription_id: str, alerts: Sequence[Alert], sync_id: str) -> None:
-        """Write a page of the alerts of a subscription; ``sync_id`` ties the pages of one listing together for :meth:`finish_alerts`."""
-        self._saw("alerts", subscription_id, sync_id, (one.id for one in alerts))
-        now = self._clock.now()
-        await self._database.write((Step("alerts", _PUT_ALERT, (rows.alert_row(one, subscription_id, now) for one in alerts)),))
-
-    async def finish_alerts(self, subscription_id: str, sync_id: str) -> None:
-        """The listing ``sync_id`` is complete: alerts that it did not show are gone."""
-        seen = to_json(self._finished("alerts", subscription_id, sync_id))
-        await self._write("alerts", f"DELETE FROM alerts WHERE {_UNSEEN}", (subscription_id, seen))
-
-    async def set_alert_status(self, alert_id: str, status: str) -> None:
-        """Write the status that Azure told after a change."""
-        sql = "UPDATE alerts SET status = ?2 WHERE id = ?1 AND status || '' <> ?2"
-        await self._write("alerts", sql, (alert_id, clean(status)))
-
     async def mark_fresh(self, source: str, subscription_id: str = "") -> None:
         """``source`` has just been read completely for a subscription, or for the tenant."""
         sql = """INSERT INTO freshness (source, subscription_id, fetched_at) VALUES (?, ?, ?)
             ON CONFLICT (source, subscription_id) DO UPDATE SET fetched_at = excluded.fetched_at"""
         await self._write("freshness", sql, (str(source), subscription_id, stamp(self._clock.now())))
+
+    async def settle(self, source: str, subscription_ids: Collection[str]) -> None:
+        """``source`` has just been read completely for each of these subscriptions: they are fresh, and problems of it are over."""
+        at = stamp(self._clock.now())
+        ids = to_json([*subscription_ids])
+        await self._database.write(
+            (
+                Step(
+                    "freshness",
+                    "INSERT INTO freshness (source, subscription_id, fetched_at) SELECT ?1, value, ?2 FROM json_each(?3) WHERE 1 "
+                    "ON CONFLICT (source, subscription_id) DO UPDATE SET fetched_at = excluded.fetched_at",
+                    [(str(source), at, ids)],
+                ),
+                Step(
+                    "problems",
+                    "DELETE FROM problems WHERE source = ?1 AND subscription_id IN (SELECT value FROM json_each(?2))",
+                    [(str(source), ids)],
+                ),
+            )
+        )
 
     async def put_problem(self, problem: Problem) -> None:
         """Remember a problem; there is one for each source and subscription, the last."""
@@ -287,18 +222,6 @@ class FleetWriting:
 
     async def _write(self, table: str, sql: str, values: Sequence[object]) -> None:
         await self._database.write((Step(table, sql, (values,)),))
-
-    def _saw(self, what: str, subscription_id: str, sync_id: str, ids: Iterable[str]) -> None:
-        """Note the ids of a page. One listing of a kind is under way for a subscription at a time: a new one forgets what came before."""
-        known, seen = self._seen.get((what, subscription_id.lower()), ("", set()))
-        if known != sync_id:
-            seen = set()
-        seen.update(clean(one) for one in ids)
-        self._seen[what, subscription_id.lower()] = (sync_id, seen)
-
-    def _finished(self, what: str, subscription_id: str, sync_id: str) -> list[str]:
-        known, seen = self._seen.pop((what, subscription_id.lower()), ("", set()))
-        return sorted(seen) if known == sync_id else []
 
 
 def _text(value: str | None) -> str | None:

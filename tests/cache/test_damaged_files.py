@@ -129,14 +129,16 @@ async def test_a_damaged_journal_is_told_and_never_rebuilt(tmp_path: Path, damag
 async def test_odd_content_of_rows_never_makes_a_reader_fail(tmp_path: Path) -> None:
     path = await filled(tmp_path, machines=3)
     with sqlite3.connect(path) as direct:
-        direct.execute("INSERT INTO onboarding VALUES (?, 'ascended', ?, 'soon', x'00', 7, '{', '[1]')", (machine("vm-0").id, HOSTILE[:-1]))
-        direct.execute("INSERT INTO events VALUES (1, ?, 'never', 'x', 'y', 'z')", (machine("vm-0").id,))
-        direct.execute(
-            "UPDATE machines SET tags = '[]', extensions = '[3, {\"name\": null, \"message\": [1]}]', status_at = 5, power = x'ff00'"
-        )
-        direct.execute("UPDATE machines SET defender_extension = '3', created_at = '0001-01-01T00:00:00+23:00'")
+        direct.execute("INSERT INTO verdicts VALUES (9, 'ascended', ?, x'00', 7, '{')", (HOSTILE[:-1],))
+        direct.execute("UPDATE machines SET verdict = 9, since = 'soon', due = x'00', rank = 'x' WHERE name = 'vm-0'")
+        direct.execute("INSERT INTO events SELECT 1, key, 'never', 'x', 9 FROM machines WHERE name = 'vm-0'")
+        direct.execute("UPDATE tag_sets SET tags = '[]'")
+        direct.execute("UPDATE extension_sets SET extensions = '[3, {\"name\": null, \"message\": [1]}]'")
+        direct.execute("UPDATE conditions SET power = x'ff00'")
+        direct.execute("UPDATE machines SET status_at = 'x', created_at = 9223372036854775807")
         direct.execute("UPDATE subscriptions SET permissions = '[1, {\"actions\": 3}]', tags = 'x', enabled_at = 'x', can_enable = 'x'")
-        direct.execute("UPDATE alerts SET entities = '[[1], [1, 2], 3]', remediation = '{}', generated = 'x', facts = '[', severity = 5")
+        direct.execute("UPDATE alert_details SET entities = '[[1], [1, 2], 3]', remediation = '{}', facts = '['")
+        direct.execute("UPDATE alerts SET generated = 'x', started = 9223372036854775807, status = 5")
     direct.close()
     async with await FleetCache.open(tmp_path, CLOCK) as fleet:
         assert {str(one.state) for one in await fleet.machine_rows()} == {"unknown"}

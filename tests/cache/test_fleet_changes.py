@@ -168,7 +168,8 @@ async def test_hostile_text_comes_out_clean_wherever_it_went_in(fleet: FleetCach
 
 async def test_hostile_text_that_someone_else_wrote_into_the_file_comes_out_clean(fleet: FleetCache) -> None:
     await fleet.put_machines(SUB, [machine("a")], "s")
-    await fleet._database._writer.execute("UPDATE machines SET name = ?, tags = ?", ("\x1b[2Jx", '{"\\u001b[31mk": "\\u202ev"}'))
+    await fleet._database._writer.execute("UPDATE machines SET name = ?", ("\x1b[2Jx",))
+    await fleet._database._writer.execute("UPDATE tag_sets SET tags = ?", ('{"\\u001b[31mk": "\\u202ev"}',))
     found = (await fleet.machines())[0]
     assert (found.name, found.tags) == ("x", {"k": "v"})
 
