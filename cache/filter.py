@@ -166,20 +166,13 @@ class Glob(Test):
 
     def accepts(self, text: str) -> bool:
         """Whether it is."""
-        return _compile(self._expression(whole=not self.part)).search(text.encode("utf-8", "replace")) is not None
+        return _compiled_glob(self.pattern, self.part, not self.part).search(text.encode("utf-8", "replace")) is not None
 
     def hits(self, text: str) -> list[Span]:
         """What stands for itself in the pattern, wherever the text as displayed contains it."""
-        expression = _compile(self._expression(whole=False))
+        expression = _compiled_glob(self.pattern, self.part, False)
         groups = range(1, expression.groups + 1)
         return _displayed(text, lambda folded: (match.span(one) for match in expression.finditer(_sound(folded)) for one in groups))
-
-    def _expression(self, whole: bool) -> str:
-        any_one, any_number = (r"\S", r"\S*?") if self.part else (".", ".*?")
-        pattern = self.pattern if whole else self.pattern.strip("*")
-        pieces = [_escape(piece).replace(r"\?", any_one) for piece in re.split(r"\*+", pattern)]
-        inner = any_number.join(f"({piece})" if piece else "" for piece in pieces)
-        return rf"(?s)\A{inner}\z" if whole else f"(?s){inner}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -618,6 +611,15 @@ def _compile(pattern: str) -> Any:
     except re2.error as error:
         why = error.args[0] if error.args else b"not understood"
         raise ValueError(why.decode("utf-8", "replace") if isinstance(why, bytes) else str(why)) from error
+
+
+@lru_cache(256)
+def _compiled_glob(pattern: str, part: bool, whole: bool) -> Any:
+    """A glob, compiled to match in a word (``part``) or in a text, and there from end to end (``whole``); literal pieces are groups."""
+    any_one, any_number = (r"\S", r"\S*?") if part else (".", ".*?")
+    pieces = [_escape(piece).replace(r"\?", any_one) for piece in re.split(r"\*+", pattern if whole else pattern.strip("*"))]
+    inner = any_number.join(f"({piece})" if piece else "" for piece in pieces)
+    return _compile(rf"(?s)\A{inner}\z" if whole else f"(?s){inner}")
 
 
 def _escape(text: str) -> str:
