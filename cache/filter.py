@@ -509,9 +509,9 @@ class _Parser:
         keys = [one.key for one in self._fields]
         near = get_close_matches(_plain(word.name), _names(self._fields), 1, 0.6)
         meant = [key for key in keys if key.startswith(word.name.casefold())] or near
-        sentence = f"unknown field “{word.name}” at {word.start + 1}: fields are {', '.join(keys)}" if keys else "there are no fields here"
-        sentence += f"; did you mean {meant[0]}?" if meant else "; put it in quotes if it is meant as text"
-        return FilterError(sentence, word.start, word.start + len(word.name))
+        advice = f"did you mean {meant[0]}?" if meant else "put it in quotes if it is meant as text;"
+        known = f"{advice} fields are {', '.join(keys)}" if keys else "there are no fields here"
+        return FilterError(f"unknown field “{word.name}” at {word.start + 1}: {known}", word.start, word.start + len(word.name))
 
 
 def _joined(parts: Sequence[Node | None], kind: type[All] | type[AnyOf]) -> Node | None:

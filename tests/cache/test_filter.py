@@ -231,9 +231,9 @@ def test_what_is_like_no_field_is_text(text: str) -> None:
 @pytest.mark.parametrize(
     ("text", "sentence", "place"),
     [
-        ("stat:late", "unknown field “stat” at 1: fields are name, state, group, since, due; did you mean state?", (0, 4)),
-        ("va hots:x", "unknown field “hots” at 4: fields are name, state, group, since, due; did you mean host?", (3, 7)),
-        ("zzzz:x", "unknown field “zzzz” at 1: fields are name, state, group, since, due; put it in quotes if it is meant as text", (0, 4)),
+        ("stat:late", "unknown field “stat” at 1: did you mean state? fields are name, state, group, since, due", (0, 4)),
+        ("va hots:x", "unknown field “hots” at 4: did you mean host? fields are name, state, group, since, due", (3, 7)),
+        ("zzzz:x", "unknown field “zzzz” at 1: put it in quotes if it is meant as text; fields are name, state, group, since, due", (0, 4)),
         ('zzzz:"', "the quote at 6 is not closed", (5, 6)),
         ('x "ab', "the quote at 3 is not closed", (2, 5)),
         ("x (ab", "“(” at 3 is not closed", (2, 3)),
