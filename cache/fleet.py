@@ -60,6 +60,11 @@ class FleetCache(FleetReading, FleetWriting):
         """The file."""
         return self._database.path
 
+    @property
+    def database(self) -> Database:
+        """The file as tables, for the indices."""
+        return self._database
+
     def subscribe(self, callback: Callable[[frozenset[str]], None]) -> Callable[[], None]:
         """Call ``callback`` with the names of the tables that changed, once after each write; the returned function ends that."""
         return self._database.subscribe(callback)
