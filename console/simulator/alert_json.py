@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from functools import cache
 
 from console.simulator.clock import iso
 from console.simulator.machines import Machine
@@ -108,13 +109,12 @@ class Alert:
         if not self.kind.from_endpoint:
             return {"resourceType": "Virtual Machine", "User Name": "root"}
         href = f"https://security.microsoft.com/alerts/da{self.name.replace('-', '')}_1?tid={self.tenant}"
-        link = {"displayValue": "Investigate in Microsoft Defender for Endpoint portal", "kind": "Link", "value": href}
         return {
             "MicrosoftDefenderAtp.Category": self.kind.intent,
             "MicrosoftDefenderAtp.InvestigationState": "UnsupportedAlertType",
             "WdatpTenantId": self.tenant,
             "MachineId": self.machine.unique.replace("-", "") + "00000000",
-            "Microsoft Defender for Endpoint link": json.dumps(link),
+            "Microsoft Defender for Endpoint link": _LINK.replace("HREF", href),
             "resourceType": "Virtual Machine" if self.machine.kind == "vm" else "Azure Arc machine",
         }
 
@@ -140,5 +140,9 @@ class Alert:
         ]
 
 
+_LINK = json.dumps({"displayValue": "Investigate in Microsoft Defender for Endpoint portal", "kind": "Link", "value": "HREF"})
+
+
+@cache
 def _pascal(name: str) -> str:
     return name[0].upper() + name[1:]

@@ -38,12 +38,12 @@ class Clock:
 
 def iso(moment: float) -> str:
     """An instant as Azure's services write it: seven decimals and a Z."""
-    return datetime.fromtimestamp(moment, UTC).strftime("%Y-%m-%dT%H:%M:%S.%f") + "0Z"
+    return datetime.fromtimestamp(moment, UTC).isoformat(timespec="microseconds")[:26] + "0Z"
 
 
 def iso_offset(moment: float) -> str:
     """An instant as Compute writes it: with an explicit offset."""
-    return datetime.fromtimestamp(moment, UTC).strftime("%Y-%m-%dT%H:%M:%S.%f") + "0+00:00"
+    return datetime.fromtimestamp(moment, UTC).isoformat(timespec="microseconds")[:26] + "0+00:00"
 
 
 def parse_iso(text: str) -> float:

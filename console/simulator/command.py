@@ -73,6 +73,7 @@ def run(args: argparse.Namespace) -> int:
 
 async def _serve(args: argparse.Namespace) -> int:
     from console.simulator.simulator import Simulator
+    from console.simulator.world import LARGE
 
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -93,6 +94,8 @@ async def _serve(args: argparse.Namespace) -> int:
         out=args.out,
     )
     async with simulator as sim:
+        if args.machines >= LARGE or (args.alerts or 0) >= LARGE:
+            await sim.build()
         if args.exit_with_stdin:
             _stop_at_end_of_input(loop, stop)
         try:

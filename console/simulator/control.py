@@ -64,6 +64,8 @@ def _answer(box: Box, method: str, name: str, query: dict[str, str], body: dict[
         return _add_alert(box, body)
     if name == "machines" and method == "POST":
         return _change_machine(box, body)
+    if name == "double" and method == "POST":
+        return Reply({"created": box.world.double()})
     if name == "world" and method == "GET":
         return Reply(_world(box))
     return Reply({"error": {"code": "NotFound", "message": f"no control endpoint {method} /simulator/{name}"}}, 404)
@@ -107,10 +109,18 @@ def _add_alert(box: Box, body: dict[str, Any]) -> Reply:
 
 
 def _change_machine(box: Box, body: dict[str, Any]) -> Reply:
-    """Switch a machine (`machine`, a resource id) on or off with `running`."""
+    """Switch a machine (`machine`, a resource id) on or off with `running`, or `delete` it; or `create` so many in a `subscription`."""
+    if "create" in body:
+        subscription = str(body["subscription"]).lower()
+        if subscription not in box.world.subscriptions:
+            raise _Wrong(f"there is no subscription {body['subscription']}")
+        return Reply({"machines": [m.id for m in box.world.create(subscription, int(body["create"]))]}, 201)
     machine = box.world.machine(str(body["machine"]))
     if machine is None:
         raise _Wrong(f"there is no machine {body['machine']}")
+    if body.get("delete"):
+        box.world.delete(machine)
+        return Reply({"machine": machine.id, "deleted": True})
     box.world.set_running(machine, bool(body["running"]))
     return Reply({"machine": machine.id, "running": box.world.stopped_since(machine) == NEVER})
 

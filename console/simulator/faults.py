@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass, replace
 
 KINDS = {
@@ -28,8 +28,17 @@ KINDS = {
     "partial": "a plan is bought, but one of its extensions could not be switched on",
     "unknown": "statuses, states, severities and tiers have values that nobody has heard of",
     "strings": "booleans of settings arrive as strings",
+    "repeat": "a later page of Resource Graph begins with VALUE rows (default 10) of the page before",
+    "skip": "a later page of Resource Graph leaves out VALUE rows (default 10) after the page before",
+    "stale": "a skip token of Resource Graph has expired",
+    "cut": "Resource Graph cuts its answer after a page: resultTruncated, and no skip token",
+    "double": "before a later page of Resource Graph each subscription gets as many machines again, and the page shows it",
     "slow_down": "the token endpoint says that it is polled too often",
 }
+
+
+PAGING = frozenset({"repeat", "skip", "stale", "cut", "double"})
+"""What goes wrong between the pages of Resource Graph; other requests, and first pages, do not use these up."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +57,8 @@ class Fault:
         re.compile(self.path)
         if self.kind == "latency":
             float(self.value or 1)
+        if self.kind in ("repeat", "skip") and int(self.value or 10) < 1:
+            raise ValueError("at least one row is repeated or left out")
 
 
 def parse_fault(text: str) -> Fault:
@@ -80,10 +91,12 @@ class Faults:
     def __iter__(self) -> Iterator[Fault]:
         return iter(list(self._faults))
 
-    def strike(self, method: str, path: str) -> list[Fault]:
-        """The faults that hit this request; those with a number of times are used up by it."""
+    def strike(self, method: str, path: str, *, kinds: Container[str] | None = None) -> list[Fault]:
+        """The faults that hit this request, of all kinds but those of paging, or of `kinds`; those with a number of times are used up."""
         hit = []
         for position, fault in enumerate(self._faults):
+            if fault.kind in PAGING if kinds is None else fault.kind not in kinds:
+                continue
             if fault.times == 0 or (fault.path and not re.search(fault.path, f"{method} {path}", re.IGNORECASE)):
                 continue
             if self._random.random() >= fault.probability:

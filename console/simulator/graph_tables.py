@@ -6,10 +6,13 @@ followed machine by machine, from a queue of the moments at which each does. All
 
 from __future__ import annotations
 
+import gc
 import heapq
 import os
 import tempfile
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -67,25 +70,30 @@ class GraphTables:
         )
         self._alert_marks: dict[str, tuple[int, int]] = {}
         self._pending: Rows = {}
+        self._encoder = msgspec.json.Encoder()
+        self._writer = ThreadPoolExecutor(1, thread_name_prefix="resource-graph-writer")
+        self._writing: Future[None] | None = None
         columns = ", ".join(f'"{name}" {kind}' for name, kind in rows.COLUMNS.items())
         for table in (*TABLES, ALERTS):
             self.connection.execute(f"CREATE TABLE {PREFIX}{table} ({columns}, _needs VARCHAR)")
 
     def close(self) -> None:
+        self._writer.shutdown()
         self.connection.close()
         self._folder.cleanup()
 
     def refresh(self, now: float, tables: Iterable[str] = TABLES) -> None:
         """Bring these tables up to `now`."""
         wanted = set(tables)
-        for part in self._parts:
-            if not wanted.intersection(part.tables):
-                continue
-            subscriptions = self._world.subscriptions.values()
-            self._rebuild(part, [s for s in subscriptions if part.revisions.get(s.id) != s.revision], now)
-            self._follow_time(part, now)
-        if rows.SECURITY in wanted:
-            self._refresh_alerts(now)
+        with _without_collecting():
+            for part in self._parts:
+                if not wanted.intersection(part.tables):
+                    continue
+                subscriptions = self._world.subscriptions.values()
+                self._rebuild(part, [s for s in subscriptions if part.revisions.get(s.id) != s.revision], now)
+                self._follow_time(part, now)
+            if rows.SECURITY in wanted:
+                self._refresh_alerts(now)
 
     def show_to(self, readable: dict[str, tuple[str, ...]], now: float, tables: Iterable[str] = TABLES) -> None:
         """Make these tables show what a caller may read: subscription id → types; and of changes, the last 14 days."""
@@ -191,26 +199,48 @@ class GraphTables:
     def _flush(self) -> None:
         while self._pending:
             self._insert(*self._pending.popitem())
+        self._written()
 
     def _delete(self, table: str, ids: list[str]) -> None:
         if ids:
             self.connection.execute(f"DELETE FROM {PREFIX}{table} WHERE id IN (SELECT unnest(?))", [ids])
 
     def _insert(self, table: str, items: Iterable[Json]) -> None:
-        """Through a file of JSON lines, which DuckDB reads many times faster than it takes rows from Python."""
+        """Through a file of JSON lines, which DuckDB reads many times faster than it takes rows from Python; while the next are made."""
+        content = self._encoder.encode_lines(items)
+        self._written()
+        if content:
+            self._writing = self._writer.submit(self._write, table, content)
+
+    def _written(self) -> None:
+        """Wait until what was inserted is there."""
+        if self._writing is not None:
+            self._writing.result()
+            self._writing = None
+
+    def _write(self, table: str, content: bytes) -> None:
         path = Path(self._folder.name, "rows.json")
-        encoder = msgspec.json.Encoder()
-        content = encoder.encode_lines(items)
-        if not content:
-            return
         path.write_bytes(content)
         columns = {**rows.COLUMNS, "_needs": "VARCHAR"}
         described = "{" + ", ".join(f"'{name}': '{kind}'" for name, kind in columns.items()) + "}"
         names = ", ".join(f'"{name}"' for name in columns)
-        self.connection.execute(
-            f"INSERT INTO {PREFIX}{table} SELECT {names} FROM read_json('{path}', format='newline_delimited', columns={described})"
-        )
+        with self.connection.cursor() as cursor:
+            cursor.execute(
+                f"INSERT INTO {PREFIX}{table} SELECT {names} FROM read_json('{path}', format='newline_delimited', columns={described})"
+            )
         path.unlink()
+
+
+@contextmanager
+def _without_collecting() -> Iterator[None]:
+    """No garbage is collected inside: of a great many new objects none is garbage, and looking at them all takes as long as making them."""
+    was = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was:
+            gc.enable()
 
 
 def _listed(values: Iterable[str]) -> str:

@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 import duckdb_kql
@@ -54,9 +55,27 @@ def quote_names(query: str) -> str:
     """The query with columns such as `kind` written as `['kind']`, which the library's grammar asks for and the service does not."""
     parts, end = [], 0
     for skipped in _QUOTED_OR_COMMENT.finditer(query):
-        parts += [_quote_in(query[end : skipped.start()]), skipped.group()]
+        parts += [_quote_in(query[end : skipped.start()]), _without_code_points(skipped.group())]
         end = skipped.end()
     return "".join((*parts, _quote_in(query[end:])))
+
+
+def _without_code_points(text: str) -> str:
+    """A text with `\\u00e9` written as that letter, which the library does not read; quotes, backslashes and controls stay as they are."""
+
+    def letter(found: re.Match[str]) -> str:
+        written = chr(int(found[1], 16)) if found[1] else ""
+        whole = found.group()
+        return whole if not written or written in "'\"\\" or ord(written) < 32 or ord(written) == 127 else written
+
+    if "\\u" not in text or text[0] in "@/":
+        return text
+    return _paired(re.sub(r"\\(?:u([0-9A-Fa-f]{4})|.)", letter, text))
+
+
+def _paired(text: str) -> str:
+    """The text with the two halves of a letter beyond the first 65,536 put together."""
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def _quote_in(code: str) -> str:
@@ -78,7 +97,63 @@ class Translated:
 
 
 def translate(query: str, now: float) -> Translated:
-    """The SQL of a query, with `now()` and `ago()` by the simulated clock; BadQuery where it cannot be."""
+    """The SQL of a query, with `now()` and `ago()` by the simulated clock; BadQuery where it cannot be.
+
+    What was translated lately is remembered: a client asks the same over and over, of other subscriptions or with other values in a
+    long list.
+    """
+    moment = datetime.fromtimestamp(now, UTC).replace(tzinfo=None)
+    if _TELLS_TIME.search(query) is None:
+        moment = datetime.min
+    short, lists = _lists_taken_out(query)
+    if lists:
+        translated = _translate(short, moment)
+        sql = _lists_put_back(translated.sql, lists)
+        if _MARK not in sql:
+            return replace(translated, sql=sql)
+    return _translate(query, moment)
+
+
+_TELLS_TIME = re.compile(r"\b(?:now|ago)\s*\(", re.IGNORECASE)
+_MARK = "\ue000"
+_TEXT = r"""(?:"(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*')"""
+_LONG_LIST = re.compile(rf"(?<=\()\s*{_TEXT}(?:\s*,\s*{_TEXT}){{19,}}\s*(?=\))")
+_ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f", "a": "\a", "v": "\v", "0": "\0"}
+
+
+def _lists_taken_out(query: str) -> tuple[str, list[list[str]]]:
+    """The query with a single text in place of each list of twenty texts or more, which the parser is slow to read; and those lists."""
+    lists: list[list[str]] = []
+
+    def take(found: re.Match[str]) -> str:
+        texts = [_unescaped(text[1:-1]) for text in re.findall(_TEXT, found.group())]
+        if texts not in lists:
+            lists.append(texts)
+        return f"'{_MARK}{lists.index(texts)}{_MARK}'"
+
+    return (query, []) if _MARK in query else (_LONG_LIST.sub(take, query), lists)
+
+
+def _lists_put_back(sql: str, lists: list[list[str]]) -> str:
+    """The SQL with the lists where their marks are the only member of an `IN`."""
+    for position, texts in enumerate(lists):
+        mark = f"'{_MARK}{position}{_MARK}'"
+        listed = ["'" + text.replace("'", "''") + "'" for text in texts]
+        sql = sql.replace(f"IN ({mark})", f"IN ({', '.join(listed)})")
+        sql = sql.replace(f"IN (lower({mark}))", f"IN ({', '.join(f'lower({text})' for text in listed)})")
+    return sql
+
+
+def _unescaped(text: str) -> str:
+    def plain(found: re.Match[str]) -> str:
+        code = found[1]
+        return chr(int(code[1:], 16)) if code[0] == "u" and len(code) == 5 else _ESCAPES.get(code, code)
+
+    return _paired(re.sub(r"\\(u[0-9A-Fa-f]{4}|.)", plain, text))
+
+
+@lru_cache(maxsize=64)
+def _translate(query: str, moment: datetime) -> Translated:
     bare = _QUOTED_OR_COMMENT.sub(lambda found: "" if found.group().startswith("//") else "''", query)
     if not bare.strip():
         raise BadQuery({"code": "InvalidQuery", "message": "Query is empty."})
@@ -92,7 +167,6 @@ def translate(query: str, now: float) -> Translated:
             raise BadQuery(
                 {"code": "DisallowedMaxNumberOfRemoteTables", "message": f"The query uses more than {limit} '{operator}' operators."}
             )
-    moment = datetime.fromtimestamp(now, UTC).replace(tzinfo=None)
     try:
         result = duckdb_kql.to_sql(quote_names(query), schema=_schema(bare), query_now=moment, allow_write=False)
     except duckdb_kql.KqlSyntaxError as error:

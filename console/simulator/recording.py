@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-KEPT = 20_000
-"""How many requests are remembered; older ones are forgotten first."""
+KEPT, KEPT_BYTES = 20_000, 64 * 1024 * 1024
+"""How many requests are remembered, and how many bytes their bodies had together; older ones are forgotten first."""
 
 
 @dataclass(frozen=True)
@@ -19,6 +19,8 @@ class Recorded:
     body: Any
     status: int
     at: float
+    size: int = 0
+    """Of the body, in bytes."""
 
     def as_json(self) -> dict[str, Any]:
         return {"method": self.method, "path": self.path, "query": self.query, "body": self.body, "status": self.status, "at": self.at}
@@ -27,12 +29,17 @@ class Recorded:
 class Recording:
     def __init__(self) -> None:
         self._requests: deque[Recorded] = deque(maxlen=KEPT)
+        self._size = 0
 
     def add(self, request: Recorded) -> None:
+        self._size += request.size - (self._requests[0].size if len(self._requests) == KEPT else 0)
         self._requests.append(request)
+        while self._size > KEPT_BYTES and len(self._requests) > 1:
+            self._size -= self._requests.popleft().size
 
     def clear(self) -> None:
         self._requests.clear()
+        self._size = 0
 
     def __iter__(self) -> Iterator[Recorded]:
         return iter(tuple(self._requests))

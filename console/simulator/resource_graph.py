@@ -6,7 +6,7 @@ import asyncio
 import re
 import secrets
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -18,13 +18,16 @@ import msgspec
 
 from console.simulator.alerts import Alerts
 from console.simulator.graph_rows import READ_ACTIONS
-from console.simulator.graph_tables import GraphTables
+from console.simulator.graph_tables import TABLES, GraphTables
 from console.simulator.kql import BadQuery, translate
 from console.simulator.roles import Role, allows
 from console.simulator.world import World
 
-_KEPT_ROWS = 400_000
-"""How many rows of results that are still being paged are remembered; the least recently used go first."""
+KEPT_BYTES = 512 * 1024 * 1024
+"""How much of the results that are being paged is remembered; those that were read to their end go first, then the least recently used."""
+
+_FETCHED = 10_000
+"""Rows that are taken from the database at a time."""
 
 
 @dataclass(frozen=True)
@@ -36,9 +39,17 @@ class Column:
 
 @dataclass(frozen=True)
 class Result:
+    """All that a query found, of one moment: `rows` are JSON objects, encoded."""
+
     columns: tuple[Column, ...]
-    rows: Sequence[tuple[Any, ...]]
+    rows: Sequence[bytes]
     pageable: bool
+    size: int
+    """Of the rows, in bytes."""
+
+    def decoded(self, start: int = 0, end: int | None = None) -> list[dict[str, Any]]:
+        """Rows as a client reads them."""
+        return [msgspec.json.decode(row) for row in self.rows[start:end]]
 
 
 class ResourceGraph:
@@ -61,9 +72,14 @@ class ResourceGraph:
         """Remember a result so that its next pages are of the same moment; the token to ask for them with."""
         token = secrets.token_urlsafe(24)
         self._results[token] = result
-        while len(self._results) > 1 and sum(len(kept.rows) for kept in self._results.values()) > _KEPT_ROWS:
+        while len(self._results) > 1 and sum(kept.size for kept in self._results.values()) > KEPT_BYTES:
             self._results.popitem(last=False)
         return token
+
+    def finish(self, token: str) -> None:
+        """The last page of a result was asked for: it is the first to be forgotten, though it may be asked for again."""
+        if token in self._results:
+            self._results.move_to_end(token, last=False)
 
     def kept(self, token: str) -> Result | None:
         if token in self._results:
@@ -72,22 +88,42 @@ class ResourceGraph:
 
     def _run(self, query: str, readable: dict[str, tuple[Role, ...]], now: float) -> Result:
         translated = translate(query, now)
-        if self._tables is None:
-            self._tables = GraphTables(self._world, self._alerts)
-        self._tables.refresh(now, translated.tables)
-        self._tables.show_to({subscription: _types(roles) for subscription, roles in readable.items()}, now, translated.tables)
-        connection = self._tables.connection
+        tables = self._refreshed(now, translated.tables)
+        tables.show_to({subscription: _types(roles) for subscription, roles in readable.items()}, now, translated.tables)
+        connection = tables.connection
         try:
             connection.execute(translated.sql, translated.parameters or None)
             described = [(name, str(kind)) for name, kind, *_ in connection.description]
-            found = connection.fetchall()
+            rows = _encoded(connection, described)
         except duckdb.Error as error:
             raise BadQuery(_semantic_failure(str(error))) from error
         columns = tuple(Column(name, _kind(kind)) for name, kind in described)
-        converters = [_converter(kind) for _, kind in described]
-        rows = [tuple(c(v) if c and v is not None else v for c, v in zip(converters, row, strict=True)) for row in found]
         pageable = not translated.limits and any(column.type != "object" for column in columns)
-        return Result(columns, rows, pageable)
+        return Result(columns, rows, pageable, sum(map(len, rows)))
+
+    async def build(self, now: float) -> None:
+        """Make the tables now rather than when they are first asked; queries that come meanwhile wait for one table at the most."""
+        loop = asyncio.get_running_loop()
+        for table in TABLES:
+            await loop.run_in_executor(self._thread, self._refreshed, now, (table,))
+
+    def _refreshed(self, now: float, tables: Iterable[str]) -> GraphTables:
+        if self._tables is None:
+            self._tables = GraphTables(self._world, self._alerts)
+        self._tables.refresh(now, tables)
+        return self._tables
+
+
+def _encoded(connection: Any, described: list[tuple[str, str]]) -> list[bytes]:
+    """What a query found, a JSON object a row."""
+    converters = [(name, _converter(kind)) for name, kind in described]
+    encode = msgspec.json.Encoder().encode
+    rows: list[bytes] = []
+    while found := connection.fetchmany(_FETCHED):
+        for row in found:
+            values = zip(converters, row, strict=True)
+            rows.append(encode({name: convert(v) if convert and v is not None else v for (name, convert), v in values}))
+    return rows
 
 
 def _types(roles: tuple[Role, ...]) -> tuple[str, ...]:

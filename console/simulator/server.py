@@ -79,7 +79,7 @@ class Server:
             request.app.logger.exception("the simulator failed on %s %s", method, path)
             reply = ArmError(500, "InternalServerError", f"{type(error).__name__}: {error}").reply()
         reply = after(faults, reply)
-        self._box.requests.add(Recorded(method, path, dict(request.query), body, reply.status, self._box.clock.now()))
+        self._box.requests.add(Recorded(method, path, dict(request.query), body, reply.status, self._box.clock.now(), len(raw)))
         return await self._send(request, reply, faults)
 
     async def _send(self, request: web.Request, reply: Reply, faults: list[Fault]) -> web.StreamResponse:

@@ -9,6 +9,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+import msgspec
+
 from console.simulator.faults import Fault
 from console.simulator.wire import ArmError, Json, Reply
 
@@ -73,6 +75,8 @@ def _strings(body: Any) -> Any:
 
 
 def _mapped(node: Any, change: Callable[[str, Any], Any]) -> Any:
+    if isinstance(node, msgspec.Raw):
+        node = msgspec.json.decode(node)
     if isinstance(node, dict):
         return {key: change(key, _mapped(value, change)) for key, value in node.items()}
     return [_mapped(item, change) for item in node] if isinstance(node, list) else node

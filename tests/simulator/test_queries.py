@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import Iterator
 from typing import Any
 
-import msgspec
 import pytest
 
 from console.simulator.clock import Clock
@@ -26,9 +25,7 @@ def run(box: Box, query: str) -> list[dict[str, Any]]:
     """The rows that Ada gets, as a client decodes them."""
     roles = {s.id: box.world.roles(ADA, s) for s in box.world.visible(ADA, box.tenant_id)}
     result = asyncio.run(box.graph.run(query, roles, box.clock.now()))
-    rows = [dict(zip((c.name for c in result.columns), row, strict=True)) for row in result.rows]
-    decoded: list[dict[str, Any]] = msgspec.json.decode(msgspec.json.encode(rows))
-    return decoded
+    return result.decoded()
 
 
 MACHINES_WITH_EXTENSIONS = """
