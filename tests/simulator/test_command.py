@@ -75,6 +75,8 @@ def test_a_signal_ends_it_cleanly_and_leaves_nothing_behind(number: signal.Signa
         (["--start", "yesterday"], "yesterday"),
         (["--speed", "-1"], "between"),
         (["--machines", "-5"], "negative"),
+        (["--alerts", "-1"], "negative"),
+        (["--fault", "repeat=0"], "row"),
         (["--page-size", "0"], "between"),
     ],
 )
