@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import gc
 import importlib.util
 import json
 import os
@@ -96,6 +97,7 @@ async def _serve(args: argparse.Namespace) -> int:
     async with simulator as sim:
         if args.machines >= LARGE or (args.alerts or 0) >= LARGE:
             await sim.build()
+            gc.freeze()  # a million objects that stay need not be looked at again and again
         if args.exit_with_stdin:
             _stop_at_end_of_input(loop, stop)
         try:

@@ -7,7 +7,7 @@ instance view (Arc's do); alert properties are PascalCase (facts, section 7).
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from console.simulator import changes
 from console.simulator.alert_json import Alert
@@ -140,12 +140,12 @@ def container_rows(world: World, subscription: Subscription) -> Iterator[Json]:
         )
 
 
-def change_rows(world: World, machine: Machine, now: float) -> Iterator[Json]:
-    """What resourcechanges knows of a machine and of the extensions on it: the last 14 days."""
+def change_rows(world: World, machine: Machine, extensions: Iterable[Extension], now: float) -> Iterator[Json]:
+    """What resourcechanges knows of a machine and of the extensions that are on it: the last 14 days."""
     for change in changes.of_machine(machine, now):
         if change.at > now - CHANGES_KEPT:
             yield change_row(world, change)
-    for extension in world.extensions(machine, now):
+    for extension in extensions:
         for change in world.history(machine, extension, now):
             if change.at > now - CHANGES_KEPT:
                 yield change_row(world, change)

@@ -155,8 +155,9 @@ class GraphTables:
         changed: list[Json] = []
         for machine in machines:
             resources.append(rows.machine_row(world, machine, now))
-            resources.extend(rows.extension_row(world, machine, extension) for extension in world.extensions(machine, now))
-            changed.extend(rows.change_rows(world, machine, now))
+            extensions = world.extensions(machine, now)
+            resources.extend(rows.extension_row(world, machine, extension) for extension in extensions)
+            changed.extend(rows.change_rows(world, machine, extensions, now))
         if whole:
             changed.extend(rows.change_row(world, change) for change in world.log.get(subscription.id, ()))
         return {rows.RESOURCES: resources, rows.CHANGES: changed}
