@@ -172,14 +172,16 @@ class GraphTables:
         return {rows.CONTAINERS: list(rows.container_rows(self._world, subscription)) if whole else []}
 
     def _refresh_alerts(self, now: float) -> None:
-        """Redo the alerts of the subscriptions in which any arrived or was changed."""
+        """Add the alerts that arrived, and redo those of the subscriptions in which somebody changed any."""
         gone: list[str] = []
         for subscription in self._world.subscriptions.values():
             known = self._alerts.until(subscription, now)
             mark = (len(known), self._alerts.revisions.get(subscription.id, 0))
             before = self._alert_marks.get(subscription.id, (0, 0))
             if before != mark:
-                if before[0]:
+                if before[1] == mark[1]:
+                    known = known[: mark[0] - before[0]]  # the newest come first
+                elif before[0]:
                     gone.append(subscription.id)
                 self._alert_marks[subscription.id] = mark
                 self._pending.setdefault(ALERTS, []).extend(rows.alert_row(self._world, alert) for alert in known)

@@ -146,6 +146,17 @@ def test_alerts_since_a_moment_are_those_that_were_generated_after_it(box: Box) 
     assert run(box, "alerts_since", since=middle) == [row for row in rows if row["generated"] > iso(middle)]
 
 
+def test_alerts_that_arrive_and_alerts_that_change_are_there_once(box: Box) -> None:
+    for step in range(6):
+        box.clock.advance(DAY / 2)
+        alerts = [a for s in box.world.visible(ADA, box.tenant_id) for a in box.alerts.until(s, box.clock.now())]
+        if step in (2, 3):
+            box.alerts.set_status(alerts[step], "Dismissed", box.clock.now())
+            box.alerts.add(alerts[0].machine, alerts[0].kind, box.clock.now() - DAY / 4 * (step - 2))
+            alerts = [a for s in box.world.visible(ADA, box.tenant_id) for a in box.alerts.until(s, box.clock.now())]
+        assert [(row["id"], row["status"]) for row in run(box, "alerts")] == sorted((a.id, a.status) for a in alerts)
+
+
 def test_the_digest_is_another_one_when_alerts_change(box: Box) -> None:
     first = run(box, "alerts_digest")
     assert run(box, "alerts_digest") == first
