@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import logging
 import os
 import platform
 import sqlite3
@@ -16,7 +17,8 @@ from benchmarks import rows_screen, rows_sync
 from benchmarks.table import ROUNDS, ROWS, Bench, Measured, Row, bench
 
 RESULTS = Path(__file__).with_name("results.json")
-ORDER = (rows_screen, rows_sync)
+PARTS = (rows_screen, rows_sync)
+"""What fills the list of rows, in the order in which they are measured."""
 
 
 def head() -> str:
@@ -34,6 +36,7 @@ def measured(one: Row, bench: Bench) -> dict[str, Any]:
         found = one.measure(bench)
         note = found.note
     except Exception as error:  # one row that fails must not take the others with it
+        logging.getLogger("benchmarks").exception(one.name)
         note = f"not measured: {error}" if str(error) else f"not measured: {type(error).__name__}"
     ratio = None if found is None else found.ratio
     judged = (found.value if one.absolute else ratio) if found is not None else None
@@ -86,8 +89,10 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--machines", type=int, default=100_000, help="the size of the large fleet; smaller ones are to try the rows out")
     parser.add_argument("--rounds", type=int, default=ROUNDS, help="how often each is measured")
     parser.add_argument("--out", type=Path, default=None, help="where results go; default: results.json when all rows are run in full")
+    parser.add_argument("--trace", action="store_true", help="show where a row that cannot be measured failed")
     parser.add_argument("--list", action="store_true", help="print the names of the rows")
     options = parser.parse_args(arguments)
+    logging.getLogger("benchmarks").setLevel(logging.ERROR if options.trace else logging.CRITICAL + 1)
     chosen = [one for one in ROWS if not options.names or any(word.lower() in one.name.lower() for word in options.names)]
     if options.list:
         print("\n".join(one.name for one in ROWS))

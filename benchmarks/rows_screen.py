@@ -71,16 +71,19 @@ def _keys(bench: Bench) -> dict[str, dict[str, list[float]]]:
             programs = {"console": console, "lines": lines, "stock": stock}
             for program in programs.values():
                 program.settle()
-                for key in ("down", "pagedown", "end", "home"):
+                for key in ("down", "pagedown", "end", "home"):  # the first of each is to warm up
                     program.answer(key)
+                    program.settle(0.2)
             for key in ("down", "pagedown", "end"):
                 for _ in range(bench.rounds * 2 + 2):
                     for name, program in programs.items():
                         if key == "end":
-                            program.answer("home")
+                            program.send("home")
+                            program.settle(0.15)
                         found.setdefault(name, {}).setdefault(key, []).append(program.answer(key)[0])
                 for program in programs.values():
-                    program.answer("home")
+                    program.send("home")
+                    program.settle()
         return found
 
     found = bench.once("keys", measure)
@@ -281,7 +284,8 @@ def first_paint(bench: Bench) -> Measured:
     """All bytes from exec until the first rows stand, on a small terminal."""
     if not product.can_open_machines():
         raise product.Unmeasurable("the console has no --screen yet, so other screens are painted first")
-    ours, stock = [], []
+    ours: list[float] = []
+    stock: list[float] = []
     for _ in range(3):
         for arguments, found in ((["-m", "benchmarks.programs.datatable"], stock), (bench.console(), ours)):
             with Program(arguments, columns=80, rows=24) as program:

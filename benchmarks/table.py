@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import statistics
+import subprocess
+import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeAlias
 
 from benchmarks import product
 from benchmarks.meter import ROOT, NotSeen, Program
@@ -29,6 +33,9 @@ class Measured:
         return self.value / self.baseline if self.baseline else None
 
 
+Measure: TypeAlias = "Callable[[Bench], Measured]"
+
+
 @dataclass(frozen=True, slots=True)
 class Row:
     """One row. ``reach`` is the most that its ratio may be, or with ``absolute`` its value."""
@@ -37,17 +44,17 @@ class Row:
     unit: str
     baseline: str
     reach: float
-    measure: Callable[[Bench], Measured]
+    measure: Measure
     absolute: bool = False
 
 
 ROWS: list[Row] = []
 
 
-def row(name: str, unit: str, baseline: str, reach: float, *, absolute: bool = False) -> Callable[[Callable[[Bench], Measured]], Callable[[Bench], Measured]]:
+def row(name: str, unit: str, baseline: str, reach: float, *, absolute: bool = False) -> Callable[[Measure], Measure]:
     """Make a function the measure of a row."""
 
-    def add(measure: Callable[[Bench], Measured]) -> Callable[[Bench], Measured]:
+    def add(measure: Measure) -> Measure:
         ROWS.append(Row(name, unit, baseline, reach, measure, absolute))
         return measure
 
@@ -103,10 +110,6 @@ class Bench:
 
 def run_python(arguments: Sequence[str], timeout: float = 900.0) -> str:
     """Run our interpreter to its end; returns what it printed."""
-    import os
-    import subprocess
-    import sys
-
     done = subprocess.run([sys.executable, *arguments], cwd=ROOT, capture_output=True, text=True, timeout=timeout, env=dict(os.environ))
     if done.returncode:
         raise product.Unmeasurable(f"{' '.join(arguments[:3])} failed: {(done.stderr.strip().splitlines() or ['it said nothing'])[-1]}")

@@ -13,6 +13,8 @@ import sys
 import time
 from typing import Any
 
+from textual._context import active_app
+
 from benchmarks import product
 from benchmarks.fleet import first_by_name, machine
 from benchmarks.programs.watched import Watched
@@ -36,6 +38,7 @@ class Changes:
 
     def begin(self) -> None:
         """Listen to the pipe, and look at the event loop once the screen is there."""
+        active_app.set(self._app)  # as it is for the app's own workers: timers that a change starts look for it
         asyncio.get_running_loop().add_reader(self._pipe, self._told)
         self._task = asyncio.create_task(self._run())
 

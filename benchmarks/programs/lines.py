@@ -13,7 +13,10 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 LINES = 100_000
-WORDS = "web-prod-sales-{:06d}  ● healthy  Protected and reporting.  3 d  –  Succeeded 1.0  ubuntu 22.04  running  Contoso Sales 0012  rg-sales-prod-01"
+WORDS = (
+    "web-prod-sales-{:06d}  ● healthy  Protected and reporting.            3 d  –  Succeeded 1.0   ubuntu 22.04   running   "
+    "Contoso Sales 0012   rg-sales-prod-01   VM"
+)
 
 
 class Lines(ScrollView, can_focus=True):
