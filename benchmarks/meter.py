@@ -43,7 +43,9 @@ REPAINT = 400
 
 _ASKED = re.compile(rb"\x1b\[(?:\?(\d+)\$p|(>?)0?c|(5|6)n|>0?q)")
 _ESCAPES = re.compile(r"\x1b(?:\[[0-9;:?<=>]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[P_^X].*?\x1b\\|[()][A-Z0-9]|.)", re.DOTALL)
-_LEFT_OUT = frozenset("NO_COLOR COLORTERM TMUX COLUMNS LINES MDE_CONSOLE_HOME MDE_CONSOLE_TOKEN PYTHONDONTWRITEBYTECODE".split())
+_LEFT_OUT = frozenset(
+    ("NO_COLOR", "COLORTERM", "TMUX", "COLUMNS", "LINES", "MDE_CONSOLE_HOME", "MDE_CONSOLE_TOKEN", "PYTHONDONTWRITEBYTECODE")
+)
 
 
 class NotSeen(Exception):

@@ -261,15 +261,17 @@ def machines_query() -> str:
 
 
 async def keep_rows(connection: Any, rows: Sequence[Any], listing: str) -> None:
-    """A page of Resource Graph's rows into the cache, subscription by subscription, as a plain loop would."""
+    """A page of Resource Graph's rows into the cache, in one write, as a plain loop would."""
+    from cache.sighting import sighting_of
     from console.gateway.machines import machine_of_graph
 
-    by_subscription: dict[str, list[Any]] = {}
-    for row in rows:
-        found = machine_of_graph(row)
-        by_subscription.setdefault(found.subscription_id, []).append(found)
-    for one, group in by_subscription.items():
-        await connection.fleet.put_machines(one, group, listing)
+    found = map(machine_of_graph, rows)
+    await connection.fleet.see_machines([sighting_of(one, one.subscription_id) for one in found], listing)
+
+
+async def finish_rows(connection: Any, subscription_ids: Sequence[str], listing: str) -> None:
+    """All rows have been kept: what they did not show is gone."""
+    await connection.fleet.finish_listing(subscription_ids, listing)
 
 
 async def keep_machines(connection: Any, owner: str, found: Sequence[Any], listing: str) -> None:

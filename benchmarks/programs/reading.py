@@ -112,6 +112,7 @@ async def by_sdk(connection: Any) -> int:
                 token = answer.skip_token
                 if not token:
                     break
+    await product.finish_rows(connection, ids, "sdk")
     return count
 
 

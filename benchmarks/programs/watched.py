@@ -24,7 +24,7 @@ class Watched:
         self._app = app
         self._report = Path(report)
         self._turns: list[float] = []
-        self._frames = 0
+        self._frames: list[bool] = []
         self._painted = False
         self._recording = False
         self._since = 0.0
@@ -39,7 +39,7 @@ class Watched:
             now = time.perf_counter()
             if self._recording:
                 self._turns.append((now - self._since) * 1000)
-                self._frames += self._painted
+                self._frames.append(self._painted)
             self._painted = False
             events = wait(timeout)
             back = time.perf_counter()
@@ -58,10 +58,11 @@ class Watched:
     def _toggle(self) -> None:
         self._recording = not self._recording
         if self._recording:
-            self._turns, self._frames = [], 0
+            self._turns, self._frames = [], []
             return
         late = sum(one > FRAME for one in self._turns)
+        in_time = sum(painted and one <= FRAME for painted, one in zip(self._frames, self._turns, strict=True))
         longest = max(self._turns, default=0.0)
         draft = self._report.with_suffix(".draft")
-        draft.write_text(json.dumps({"turns": len(self._turns), "frames": self._frames, "late": late, "longest": longest}))
+        draft.write_text(json.dumps({"in_time": in_time, "frames": sum(self._frames), "late": late, "longest": longest}))
         draft.replace(self._report)
