@@ -30,7 +30,11 @@ KEYS = {
     "escape": "\x1b",
     "enter": "\r",
     "backspace": "\x7f",
+    "ctrl+q": "\x11",
 }
+
+LEAVING = 5.0
+"""Seconds that a program may take to leave."""
 
 QUIET = 0.06
 """Seconds without a byte after which a burst is over."""
@@ -53,7 +57,10 @@ class NotSeen(Exception):
 
 
 class Program:
-    """A program of our interpreter (``python -m …``) in a pty. A context manager; the program is ended at the end."""
+    """A program of our interpreter (``python -m …``) in a pty. A context manager.
+
+    At the end the program is asked to leave (ctrl+q), as a person would, so that the next one does not find files to repair.
+    """
 
     def __init__(self, arguments: Sequence[str], columns: int = 200, rows: int = 50) -> None:
         self._changed = threading.Condition()
@@ -83,7 +90,11 @@ class Program:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         if self._process.poll() is None:
-            os.killpg(self._process.pid, signal.SIGKILL)
+            self.send("ctrl+q")
+            try:
+                self._process.wait(LEAVING)
+            except subprocess.TimeoutExpired:
+                os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
         os.close(self._stop)
         self._reader.join(5)
