@@ -6,7 +6,7 @@ hold the numbers of these values. Nothing here is shown: a table fetches the few
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -270,3 +270,43 @@ class Columns:
             return np.where(values == MISSING, np.iinfo(np.int64).max, values)
         dimension = self._field_of.get(field)
         return dimension.ranks(field, self._ranks.get(field)) if dimension is not None else np.zeros(len(self.alive), np.int64)
+
+
+class KeyOrder:
+    """The keys of rows in order. Finding a key costs a fraction of a millisecond at a hundred thousand."""
+
+    def __init__(self, keys: Keys) -> None:
+        self.keys = keys
+
+    def __len__(self) -> int:
+        return len(self.keys)
+
+    def __getitem__(self, place: int) -> int:
+        return int(self.keys[place])
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self.slice(0, len(self.keys)))
+
+    def slice(self, start: int, stop: int) -> list[int]:
+        """The keys from ``start`` to before ``stop``."""
+        found: list[int] = self.keys[start:stop].tolist()
+        return found
+
+    def find(self, key: int) -> int | None:
+        """The place of a key."""
+        found = np.flatnonzero(self.keys == key)
+        return int(found[0]) if len(found) else None
+
+    def left_after(self, place: int, others: Any) -> int | None:
+        """The place in ``others`` of the first key behind ``place`` here that is there too."""
+        behind = self.keys[place + 1 :]
+        if not isinstance(others, KeyOrder) or not len(others) or not len(behind):
+            return None
+        there = np.zeros(int(max(others.keys.max(), behind.max())) + 1, np.bool_)
+        there[others.keys] = True
+        found = np.flatnonzero(there[behind])
+        return others.find(int(behind[found[0]])) if len(found) else None
+
+    def same(self, others: Any) -> bool:
+        """Whether ``others`` are the same keys in the same order."""
+        return isinstance(others, KeyOrder) and np.array_equal(self.keys, others.keys)

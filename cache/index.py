@@ -12,47 +12,15 @@ from datetime import datetime
 from typing import Any
 
 from cache import rows
-from cache.columns import MISSING, Columns, Dimension, Keys, Mask, Order
-from cache.filter import Field, Filter
+from cache.columns import MISSING, Columns, Dimension, KeyOrder, Keys, Mask, Order
+from cache.filter import Filter
 from cache.fleet import FleetCache
 from cache.machine_store import RANKS
-from cache.model import MachineState
+from cache.model import Diagnosis, MachineGroup, MachineState
 from cache.text import clean, resource_name
-from cache.values import microseconds, moment_of
+from cache.values import microseconds, moment_of, one_of
 
 _CHUNK = 10_000
-
-MACHINE_FIELDS = (
-    Field("name", "Machine", ("machine", "vm", "host")),
-    Field("state", "State", ("is", "status")),
-    Field("reason", "Reason", ("why",)),
-    Field("diagnosis", "Diagnosis", ("code", "cause")),
-    Field("extension", "Extension", ("ext",)),
-    Field("os", "System type", ("ostype", "type")),
-    Field("system", "System", ("osname", "distro")),
-    Field("power", "Power", ("agent",)),
-    Field("subscription", "Subscription", ("sub",)),
-    Field("group", "Resource group", ("rg", "resourcegroup")),
-    Field("location", "Location", ("loc", "region")),
-    Field("kind", "Kind", ("arc",)),
-    Field("since", "Since", (), "time"),
-    Field("due", "Due", (), "time"),
-)
-"""What a filter of machines can name."""
-
-ALERT_FIELDS = (
-    Field("title", "Alert", ("alert", "name")),
-    Field("severity", "Severity", ("sev",)),
-    Field("status", "Status", ("is", "state")),
-    Field("machine", "Machine", ("vm", "host", "entity")),
-    Field("product", "From", ("from", "product")),
-    Field("type", "Alert type", ()),
-    Field("subscription", "Subscription", ("sub",)),
-    Field("group", "Resource group", ("rg", "resourcegroup")),
-    Field("location", "Location", ("loc", "region")),
-    Field("age", "Age", ("generated", "since"), "time"),
-)
-"""What a filter of alerts can name."""
 
 STATUS_RANKS = {"Active": 0, "InProgress": 1, "Resolved": 2, "Dismissed": 3}
 SEVERITY_RANKS = {"High": 0, "Medium": 1, "Low": 2, "Informational": 3}
@@ -77,17 +45,19 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The keys of the rows in their order, how many there are ``within`` before any filter, and how many rows share each group.
+    """The rows in their order, and how many there are ``within`` before any filter.
 
-    The meaning of ``groups`` is the index's affair: see :meth:`MachineIndex.groups` and :meth:`AlertIndex.groups`.
+    Of machines: the ``groups`` in which those that are shown are, how many of these are ``expected`` to change by themselves, and when the
+    next and the last of them. Of alerts: how many are shown in each of ``statuses``.
     """
 
-    keys: Keys
+    order: KeyOrder
     total: int
-    groups: Mapping[int, int] = field(default_factory=dict)
+    groups: tuple[MachineGroup, ...] = ()
+    expected: int = 0
     next_due: datetime | None = None
     last_due: datetime | None = None
-    expected: int = 0
+    statuses: Mapping[str, int] = field(default_factory=dict)
 
 
 class FleetIndex:
@@ -95,7 +65,6 @@ class FleetIndex:
 
     TABLE = ""
     COLUMNS = ""
-    GROUPS = ""
 
     def __init__(self, fleet: FleetCache, columns: Columns) -> None:
         self._fleet = fleet
@@ -153,7 +122,7 @@ class FleetIndex:
         return self._told(keys, total, now)
 
     def _told(self, keys: Keys, total: int, now: int) -> Answer:
-        return Answer(keys, total, self.columns.tally(keys, self.GROUPS))
+        raise NotImplementedError
 
     def _within(self, subscription_ids: frozenset[str] | None) -> Mask | None:
         if subscription_ids is None:
@@ -202,14 +171,13 @@ class FleetIndex:
 
 
 class MachineIndex(FleetIndex):
-    """The machines: groups are verdicts (a state with its reason and diagnosis)."""
+    """The machines."""
 
     TABLE = "machines"
     COLUMNS = (
         "name, place, system, condition, COALESCE(extensions, 0), COALESCE(verdict, 0), "
         f"COALESCE(since, {MISSING}), COALESCE(due, {MISSING})"
     )
-    GROUPS = "verdict"
 
     def __init__(self, fleet: FleetCache) -> None:
         dimensions = {
@@ -224,11 +192,7 @@ class MachineIndex(FleetIndex):
         super().__init__(fleet, Columns(dimensions, "name", ("since", "due"), ranks))
         dimensions["verdict"].put(0, {"state": str(MachineState.UNKNOWN), "reason": rows.NOT_EVALUATED, "diagnosis": ""})
         self._expecting: set[int] = set()
-
-    def group(self, code: int) -> tuple[str, str, str]:
-        """State, reason and diagnosis code of a group."""
-        verdict = self.columns.dimensions["verdict"]
-        return verdict.text(code, "state"), verdict.text(code, "reason"), verdict.text(code, "diagnosis")
+        self._verdicts: dict[int, tuple[MachineState, str, Diagnosis | None]] = {0: (MachineState.UNKNOWN, rows.NOT_EVALUATED, None)}
 
     async def _values(self, renamed: bool) -> None:
         await self._places(renamed)
@@ -249,6 +213,7 @@ class MachineIndex(FleetIndex):
             state = clean(row[1])
             if state in _WAITING:
                 self._expecting.add(row[0])
+            self._verdicts[row[0]] = (one_of(MachineState, state, MachineState.UNKNOWN), clean(row[2]), diagnosis)
             return {"state": state, "reason": clean(row[2]), "diagnosis": "" if diagnosis is None else diagnosis.code}, ""
 
         await self._dictionary("systems", "kind, os_type, os_name, os_version", "system", system)
@@ -265,13 +230,14 @@ class MachineIndex(FleetIndex):
         due = self.columns.times(keys, "due")
         waiting = self.columns.mask_of_values("verdict", self._expecting.__contains__)[keys]
         coming = due[waiting & (due > now)]
+        groups = tuple(MachineGroup(*self._verdicts[code], count) for code, count in self.columns.tally(keys, "verdict").items())
         return Answer(
-            keys,
+            KeyOrder(keys),
             total,
-            self.columns.tally(keys, "verdict"),
+            groups,
+            len(coming),
             moment_of(int(coming.min())) if len(coming) else None,
             moment_of(int(coming.max())) if len(coming) else None,
-            len(coming),
         )
 
 
@@ -279,11 +245,10 @@ _WAITING = frozenset((str(MachineState.PENDING), str(MachineState.LATE), str(Mac
 
 
 class AlertIndex(FleetIndex):
-    """The alerts: groups are statuses."""
+    """The alerts."""
 
     TABLE = "alerts"
     COLUMNS = f"COALESCE(machine_id, ''), compromised_entity, place, kind, status, COALESCE(generated, {MISSING})"
-    GROUPS = "status"
 
     def __init__(self, fleet: FleetCache) -> None:
         dimensions = {
@@ -298,9 +263,10 @@ class AlertIndex(FleetIndex):
         super().__init__(fleet, Columns(dimensions, "machine", ("age",), ranks))
         self._statuses: dict[str, int] = {}
 
-    def group(self, code: int) -> str:
-        """The status of a group."""
-        return self.columns.dimensions["status"].text(code, "status")
+    def _told(self, keys: Keys, total: int, now: int) -> Answer:
+        status = self.columns.dimensions["status"]
+        statuses = {status.text(code, "status"): count for code, count in self.columns.tally(keys, "status").items()}
+        return Answer(KeyOrder(keys), total, statuses=statuses)
 
     async def _values(self, renamed: bool) -> None:
         await self._places(renamed)
@@ -334,4 +300,4 @@ def _times(values: Sequence[Any]) -> list[int]:
     return [value if isinstance(value, int) else MISSING for value in values]
 
 
-__all__ = ["ALERT_FIELDS", "MACHINE_FIELDS", "AlertIndex", "Answer", "FleetIndex", "MachineIndex", "Order", "Question"]
+__all__ = ["AlertIndex", "Answer", "FleetIndex", "MachineIndex", "Order", "Question"]

@@ -260,6 +260,16 @@ class MachineRow:
 
 
 @dataclass(frozen=True, slots=True)
+class MachineGroup:
+    """How many machines share a state with its reason and diagnosis."""
+
+    state: MachineState
+    reason: str
+    diagnosis: Diagnosis | None
+    machines: int
+
+
+@dataclass(frozen=True, slots=True)
 class MachineEvent:
     """A change of a machine's state: from ``before`` (empty at first sight) to ``after`` at ``at``, and why."""
 

@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual import events, on
 from textual.binding import BindingType
 from textual.widget import Widget
 from textual.widgets import Static
 
-from cache.model import MachineRow, MachineState, Problem, Source
+from cache.fields import MACHINE_FIELDS
+from cache.model import MachineGroup, MachineRow, MachineState, Problem, Source
 from cache.text import clean
 from screens.actions import bindings
 from screens.desk import Desk
+from screens.fleet_screen import FleetScreen
 from screens.requests import OpenMachine
-from screens.table_screen import TableScreen
 from screens.widgets.line_table import Cell, Column, LineTable, fit
-from screens.words import STATE_ORDER, STATE_SHAPES, age, count, until
+from screens.words import STATE_SHAPES, age, count, until
+
+if TYPE_CHECKING:
+    from cache.index import FleetIndex
 
 ABOARD = frozenset((MachineState.ONBOARDED, MachineState.HEALTHY))
 """The states in which a machine has arrived."""
@@ -38,44 +42,50 @@ ACTING = (
 """The states about which somebody has to do something, worst first."""
 
 
-def state_counts(rows: Iterable[MachineRow], room: int) -> str:
+def state_counts(groups: Iterable[MachineGroup], room: int) -> str:
     """How many machines are in each state, worst first: with words if they fit into ``room`` cells, by shapes alone if not."""
-    counts = Counter(row.state for row in rows)
+    counts = _by_state(groups)
     found = [(shape, counts[state], str(state)) for state, (shape, _) in STATE_SHAPES.items() if counts[state]]
     words = "  ".join(f"{shape} {number:,} {state}" for shape, number, state in found)
     return words if len(words) <= room else " ".join(f"{shape}{number:,}" for shape, number, _ in found)
 
 
-def expectation(rows: Iterable[MachineRow], now: datetime) -> str:
+def _by_state(groups: Iterable[MachineGroup]) -> Counter[MachineState]:
+    counts: Counter[MachineState] = Counter()
+    for group in groups:
+        counts[group.state] += group.machines
+    return counts
+
+
+def expectation(expected: int, last: datetime | None, now: datetime) -> str:
     """How many machines are expected, and by when the last of them."""
-    due = [row.due for row in rows if row.state in WAITING and row.due is not None and row.due > now]
-    if not due:
+    if not expected or last is None:
         return ""
-    last = max(due)
     when = f"{last:%H:%M}" if last.date() == now.date() else f"{last:%m-%d %H:%M}"
-    return f"{len(due):,} expected by {when} UTC"
+    return f"{expected:,} expected by {when} UTC"
 
 
-def worst_group(rows: Iterable[MachineRow]) -> str:
+def worst_group(groups: Iterable[MachineGroup]) -> str:
     """The largest group of machines in the worst state there is that somebody must act on, and the remedy; empty when there is none."""
-    groups: dict[tuple[MachineState, str], list[MachineRow]] = defaultdict(list)
-    for row in rows:
-        if row.state in ACTING:
-            groups[row.state, row.diagnosis.code if row.diagnosis else row.reason].append(row)
-    if not groups:
+    found: dict[tuple[MachineState, str], list[MachineGroup]] = defaultdict(list)
+    for group in groups:
+        if group.state in ACTING:
+            found[group.state, group.diagnosis.code if group.diagnosis else group.reason].append(group)
+    if not found:
         return ""
-    (state, _), group = min(groups.items(), key=lambda item: (ACTING.index(item[0][0]), -len(item[1]), item[0][1]))
-    row = group[0]
+    sizes = {key: sum(one.machines for one in same) for key, same in found.items()}
+    (state, code), same = min(found.items(), key=lambda item: (ACTING.index(item[0][0]), -sizes[item[0]], item[0][1]))
+    group = same[0]
     shape, _ = STATE_SHAPES[state]
-    sentence = f"{shape} {len(group):,} {state}: {_flat(row.diagnosis.cause if row.diagnosis else row.reason)}"
-    if row.diagnosis and row.diagnosis.remedy:
-        return f"{sentence} → {_flat(row.diagnosis.remedy)}"
+    sentence = f"{shape} {sizes[state, code]:,} {state}: {_flat(group.diagnosis.cause if group.diagnosis else group.reason)}"
+    if group.diagnosis and group.diagnosis.remedy:
+        return f"{sentence} → {_flat(group.diagnosis.remedy)}"
     return f"{sentence} → Enter on one of them says who must act"
 
 
-def outlook(rows: Sequence[MachineRow]) -> str:
+def outlook(groups: Iterable[MachineGroup]) -> str:
     """What there is to do next when no machine needs attention."""
-    counts = Counter(row.state for row in rows)
+    counts = _by_state(groups)
     waiting = sum(counts[state] for state in WAITING)
     if waiting:
         return f"{count(waiting, 'machine')} on the way; nothing to do but watch."
@@ -91,7 +101,7 @@ def _flat(text: str) -> str:
     return clean(text, 300)
 
 
-class MachinesScreen(TableScreen[MachineRow]):
+class MachinesScreen(FleetScreen[MachineRow]):
     """The machines of the chosen subscriptions (of all, when none is chosen), worst first."""
 
     NAME = "machines"
@@ -111,6 +121,7 @@ class MachinesScreen(TableScreen[MachineRow]):
         Column("group", "Resource group", 14, rank=8),
         Column("kind", "Kind", 5, rank=9),
     )
+    FIELDS = MACHINE_FIELDS
     SORT_KEYS = ("state", "name", "since", "due", "extension", "system", "power", "subscription")
     EMPTY = "No machines known yet: press r to read Azure."
     BINDINGS: ClassVar[list[BindingType]] = [*bindings("machines")]
@@ -125,23 +136,38 @@ class MachinesScreen(TableScreen[MachineRow]):
         self._chosen: frozenset[str] = frozenset()
         self._problems: list[Problem] = []
         self._names: dict[str, str] = {}
-        self._shown: Sequence[MachineRow] = ()
-        self._next_due: datetime | None = None
 
     def body(self) -> Iterator[Widget]:
         """The table, its counts, and what to do about the worst of it."""
         yield from super().body()
         yield Static("", id="hint", markup=False)
 
-    async def rows(self) -> Sequence[MachineRow]:
-        """The machines of the chosen subscriptions, and why some cannot be seen."""
+    async def read_around(self) -> None:
+        """Which subscriptions are chosen, and why some machines cannot be seen."""
         fleet = self.desk.fleet
         self._chosen = await fleet.selection()
-        within = self._chosen or None
-        self._problems = [one for one in await fleet.problems(within) if one.source in (Source.MACHINES, Source.EXTENSIONS)]
+        self.within = self._chosen or None
+        self._problems = [one for one in await fleet.problems(self.within) if one.source in (Source.MACHINES, Source.EXTENSIONS)]
         if self._problems:
             self._names = {row.subscription.id: row.subscription.name for row in await fleet.subscriptions()}
-        return await fleet.machine_rows(within)
+
+    async def window(self, keys: Sequence[int]) -> Mapping[int, MachineRow]:
+        """Read some machines."""
+        return await self.desk.fleet.machine_window(keys)
+
+    async def first_keys(self, limit: int) -> tuple[list[int], int]:
+        """The first machines, worst first, and how many there are."""
+        fleet = self.desk.fleet
+        return await fleet.first_machines(limit, self.within), sum((await fleet.state_counts(self.within)).values())
+
+    def make_index(self, module: Any) -> FleetIndex:
+        """The machines as columns."""
+        index: FleetIndex = module.MachineIndex(self.desk.fleet)
+        return index
+
+    def toggled(self) -> str:
+        """Only what is not aboard, or all."""
+        return "-state=onboarded,healthy" if self.only_attention else ""
 
     def identify(self, row: MachineRow) -> str:
         """The resource id."""
@@ -176,60 +202,32 @@ class MachinesScreen(TableScreen[MachineRow]):
             case _:
                 return "Arc" if row.kind == "arc" else "VM" if row.kind == "vm" else row.kind, "muted"
 
-    def sort_value(self, row: MachineRow, key: str) -> Any:
-        """By the word that the column shows, except states (worst first) and times."""
-        name = row.name.casefold()
-        match key:
-            case "state":
-                return STATE_ORDER[str(row.state)], name
-            case "since":
-                return _by_time(row.since), name
-            case "due":
-                return _by_time(row.due), name
-            case "name":
-                return name
-            case _:
-                return self.cell(row, key)[0].casefold(), name
-
-    def haystack(self, row: MachineRow) -> str:
-        """Everything that the filter looks at."""
-        diagnosis = row.diagnosis.code if row.diagnosis else ""
-        extension = f"{row.extension.name} {row.extension.state} {row.extension.version}" if row.extension else ""
-        return (
-            f"{row.name} {row.state} {row.reason} {diagnosis} {row.subscription_name} {row.resource_group} {row.os_type} {row.os_name} "
-            f"{row.power} {row.location} {row.kind} {extension} {row.id}"
-        )
-
-    def keep(self, row: MachineRow) -> bool:
-        """Whether a toggle hides the row."""
-        return not self.only_attention or row.state not in ABOARD
-
-    def summary(self, shown: Sequence[MachineRow]) -> str:
+    def summary_line(self) -> str:
         """States as shapes, and how many are expected by when."""
-        self._shown = shown
         scope = f" in {count(len(self._chosen), 'chosen subscription')}" if self._chosen else ""
-        head = f"{len(shown):,} of {len(self._all):,}{scope}" + (" · not aboard only" if self.only_attention else "")
-        expected = expectation(shown, self.desk.clock.now())
-        states = state_counts(shown, self.size.width - len(head) - len(expected) - 8)
+        head = f"{self.table.count:,} of {self.total:,}{scope}" + (" · not aboard only" if self.only_attention else "")
+        if self.answer is None:
+            return f"{self.total:,} machines{scope} · the first of them, worst first"
+        expected = expectation(self.answer.expected, self.answer.last_due, self.desk.clock.now())
+        states = state_counts(self.answer.groups, self.size.width - len(head) - len(expected) - 8)
         return " · ".join(part for part in (head, expected, states) if part)
 
-    def rearrange(self) -> None:
-        """Show the rows, and below them what to do next."""
-        self.table.empty = self.EMPTY if not self._all else "No machine passes the filter: Esc clears it, o shows all."
-        super().rearrange()
-        now = self.desk.clock.now()
-        self._next_due = min((row.due for row in self._shown if row.state in WAITING and row.due and row.due > now), default=None)
+    def told(self) -> None:
+        """Below the rows: their states, and what to do next."""
+        self.table.empty = self.EMPTY if not self.total else "No machine passes the filter: Esc clears it, o shows all."
+        super().told()
         self._tell_hint()
 
     def on_resize(self, event: events.Resize) -> None:
         """What is cut depends on the width."""
-        if self._all:
-            self.rearrange()
+        if self.total:
+            self.told()
 
     def clock_moved(self) -> None:
         """Ages move on in the table, and once the next machine is due, the counts below it."""
         super().clock_moved()
-        if self._next_due is not None and self._next_due <= self.desk.clock.now():
+        due = self.answer.next_due if self.answer is not None else None
+        if due is not None and due <= self.desk.clock.now():
             self.rearrange()
 
     def action_attention(self) -> None:
@@ -242,7 +240,8 @@ class MachinesScreen(TableScreen[MachineRow]):
         self.post_message(OpenMachine(event.row_id))
 
     def _tell_hint(self) -> None:
-        first = worst_group(self._shown) or outlook(self._shown)
+        groups = self.answer.groups if self.answer is not None else ()
+        first = worst_group(groups) or outlook(groups)
         if self._problems:
             problem = self._problems[0]
             more = f" (and {len(self._problems) - 1:,} more)" if len(self._problems) > 1 else ""
@@ -258,7 +257,3 @@ def _extension_cell(row: MachineRow) -> Cell:
     state = row.extension.state
     tone = {"succeeded": "good", "failed": "bad"}.get(state.casefold(), "busy")
     return f"{state or '?'} {row.extension.version}".rstrip(), tone
-
-
-def _by_time(then: datetime | None) -> tuple[bool, float]:
-    return then is None, then.timestamp() if then else 0.0

@@ -108,6 +108,10 @@ class TableScreen(ConsoleScreen, Generic[Row]):
         return all(word in haystack for word in words)
 
     def _tell_count(self) -> None:
+        self.query_one("#count", Static).update(self.count_line(), layout=False)
+
+    def count_line(self) -> str:
+        """What stands below the table."""
         shown = self.table.rows
         text = self.summary(shown)
         if marks := self.table.marks:
@@ -115,7 +119,7 @@ class TableScreen(ConsoleScreen, Generic[Row]):
             text += f" · {len(marks):,} marked" + (f" ({hidden:,} not shown)" if hidden else "")
         if self.filter_text:
             text += f" · filter “{self.filter_text}”"
-        self.query_one("#count", Static).update(text, layout=False)
+        return text
 
     def set_filter(self, text: str) -> None:
         """Show only what matches ``text``."""
@@ -144,11 +148,11 @@ class TableScreen(ConsoleScreen, Generic[Row]):
         field.set_class(bool(self.filter_text), "-open")
         self.table.focus()
 
-    def on_key(self, event: events.Key) -> None:
+    async def on_key(self, event: events.Key) -> None:
         """The arrows move the cursor of the table also while a filter is typed."""
         if event.key in ("up", "down") and self.query_one("#filter", Input).has_focus:
             event.stop()
-            self.table.action_move(-1 if event.key == "up" else 1)
+            await self.table.action_move(-1 if event.key == "up" else 1)
 
     def clear_filter(self) -> bool:
         """Clear the filter; false when there was none."""

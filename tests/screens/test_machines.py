@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from cache.model import MachineState, Problem, Source
+from cache.model import MachineGroup, MachineRow, MachineState, Problem, Source
 from screens.desk import Desk
 from screens.machines import MachinesScreen, expectation, outlook, state_counts, worst_group
 from screens.requests import OpenMachine
@@ -55,6 +55,10 @@ async def test_names_and_reasons_are_shown_as_they_are_at_every_size(empty_desk:
         await settle(pilot)
         lines = painted(app)
         assert size[0] < 80 or "[@click=app.quit]x[" in lines
+
+
+def groups_of(rows: list[MachineRow]) -> list[MachineGroup]:
+    return [MachineGroup(row.state, row.reason, row.diagnosis, 1) for row in rows]
 
 
 def line_of(app: Stage, machine_id: str) -> int:
@@ -183,19 +187,20 @@ async def test_when_the_time_has_come_fewer_are_expected(desk: Desk) -> None:
 async def test_what_comes_next_is_told_when_nothing_needs_attention(desk: Desk) -> None:
     rows = await desk.fleet.machine_rows()
     of = {state: [row for row in rows if row.state is state] for state in MachineState}
+    of = {state: groups_of(of[state]) for state in of}
     assert worst_group(of[MachineState.PENDING]) == ""
     assert "nothing to do but watch" in outlook(of[MachineState.PENDING])
     assert "press 3 to enable" in outlook(of[MachineState.NOT_ENABLED])
     assert "aboard" in outlook(of[MachineState.HEALTHY])
     assert outlook([]) == ""
     assert "who must act" in worst_group(of[MachineState.BLOCKED])
-    assert expectation(of[MachineState.FAILED], NOW) == ""
+    assert expectation(0, None, NOW) == ""
 
 
 async def test_the_larger_of_two_groups_in_the_same_state_is_told(desk: Desk) -> None:
     (row,) = [row for row in await desk.fleet.machine_rows() if row.state is MachineState.FAILED]
     other = replace(row, diagnosis=replace(row.diagnosis, code="other", cause="Something else.")) if row.diagnosis else row
-    assert worst_group([row, other, other]).startswith("✗ 2 failed: Something else.")
+    assert worst_group(groups_of([row, other, other])).startswith("✗ 2 failed: Something else.")
 
 
 def test_counts_leave_their_words_where_there_is_no_room() -> None:
