@@ -14,9 +14,10 @@ from azure.mgmt.resourcegraph.aio import ResourceGraphClient
 from azure.mgmt.security.aio import SecurityCenter
 
 from cache.model import Alert, Assessment, Extension, Machine, Permission, Subscription
+from cache.sighting import Sighting
 from console.clouds import Cloud
 from console.gateway import alerts as alert_calls
-from console.gateway import graph, security
+from console.gateway import graph, graph_machines, security
 from console.gateway import machines as machine_calls
 from console.gateway import subscriptions as subscription_calls
 from console.gateway.errors import Forbidden
@@ -133,10 +134,9 @@ class Azure:
             found += [one for one in map(security.assessment_of, page) if one is not None]
         return found
 
-    async def graph_machines(self, subscription_ids: Sequence[str]) -> AsyncIterator[list[Machine]]:
-        """The machines of many subscriptions with their extensions, from Resource Graph."""
-        async for page in self._rows("machines", subscription_ids):
-            yield [machine for machine in map(machine_calls.machine_of_graph, page) if machine.id]
+    def graph_machines(self, subscription_ids: Sequence[str]) -> AsyncIterator[list[Sighting]]:
+        """The machines of many subscriptions with their extensions, from Resource Graph, in several chains of pages at once."""
+        return graph_machines.machines(self._graph, self._origin, subscription_ids, on_wait=self._on_wait, sleep=self._sleep)
 
     def service_machines(self, subscription_id: str) -> AsyncIterator[list[Machine]]:
         """The machines of one subscription with their extensions, from Compute and Azure Arc."""

@@ -30,37 +30,43 @@ def machine_of_graph(row: Item) -> Machine:
         text(row, "subscriptionId") or part_of(whole, "subscriptions"),
         part_of(whole, "resourceGroups") or text(row, "resourceGroup"),
         text(row, "location"),
-        _os_type(text(row, "osType")),
+        os_type(text(row, "osType")),
         text(row, "osName", limit=200),
         text(row, "osVersion", limit=100),
         ":".join(image) if any(image) else "",
-        _power(text(row, "power")) if vm else text(row, "power"),
+        power_of_code(text(row, "power")) if vm else text(row, "power"),
         text(row, "provisioningState"),
         text(row, "agentVersion"),
         moment(row, "statusAt"),
         moment(row, "createdAt"),
         tags_of(row),
-        tuple(
-            Extension(
-                text(one, "name"),
-                text(one, "publisher"),
-                text(one, "type"),
-                text(one, "state"),
-                text(one, "version"),
-                text(one, "code"),
-                text(one, "message", limit=MESSAGE),
-            )
-            for one in items(row, "extensions")
-            if text(one, "name")
-        ),
+        extensions_of_graph(row),
     )
 
 
-def _os_type(told: str) -> str:
+def extensions_of_graph(row: Item) -> tuple[Extension, ...]:
+    """The extensions in a row of ``machines.kql``."""
+    return tuple(
+        Extension(
+            text(one, "name"),
+            text(one, "publisher"),
+            text(one, "type"),
+            text(one, "state"),
+            text(one, "version"),
+            text(one, "code"),
+            text(one, "message", limit=MESSAGE),
+        )
+        for one in items(row, "extensions")
+        if text(one, "name")
+    )
+
+
+def os_type(told: str) -> str:
+    """``Linux`` or ``Windows``, however it is written."""
     return {"linux": "Linux", "windows": "Windows"}.get(told.lower(), told)
 
 
-def _power(code: str) -> str:
+def power_of_code(code: str) -> str:
     """``running`` of ``PowerState/running``."""
     return code.rsplit("/", 1)[-1] if code.lower().startswith("powerstate/") else code
 
@@ -76,7 +82,7 @@ def _vm(row: Item) -> Machine:
         part_of(whole, "subscriptions"),
         part_of(whole, "resourceGroups"),
         text(row, "location"),
-        _os_type(text(row, "properties", "storageProfile", "osDisk", "osType")),
+        os_type(text(row, "properties", "storageProfile", "osDisk", "osType")),
         text(row, "properties", "instanceView", "osName", limit=200),
         text(row, "properties", "instanceView", "osVersion", limit=100),
         ":".join(image) if any(image) else "",
@@ -92,7 +98,7 @@ def _vm(row: Item) -> Machine:
 def _power_of(row: Item) -> str:
     statuses = items(row, "properties", "instanceView", "statuses")
     codes = [text(one, "code") for one in statuses]
-    return next((_power(code) for code in codes if code.lower().startswith("powerstate/")), "")
+    return next((power_of_code(code) for code in codes if code.lower().startswith("powerstate/")), "")
 
 
 def _arc(row: Item) -> Machine:
@@ -104,7 +110,7 @@ def _arc(row: Item) -> Machine:
         part_of(whole, "subscriptions"),
         part_of(whole, "resourceGroups"),
         text(row, "location"),
-        _os_type(text(row, "properties", "osType") or text(row, "properties", "osName")),
+        os_type(text(row, "properties", "osType") or text(row, "properties", "osName")),
         text(row, "properties", "osSku", limit=200) or text(row, "properties", "osName", limit=200),
         text(row, "properties", "osVersion", limit=100),
         "",

@@ -130,6 +130,12 @@ def address_of(origin: str, resource_id: str, rest: str) -> str:
 
 async def fetch(send: Send, request: HttpRequest, what: str) -> tuple[Item, Mapping[str, str]]:
     """Send a request and read its JSON object. Returns it and the headers; raises an :class:`AzureProblem`."""
+    body, headers = await fetch_body(send, request, what)
+    return document_of(body, what), headers
+
+
+async def fetch_body(send: Send, request: HttpRequest, what: str) -> tuple[bytes, Mapping[str, str]]:
+    """Send a request. Returns the body of its answer, not read yet, and the headers; raises an :class:`AzureProblem`."""
     problem: AzureProblem | None = None
     try:
         response = await send(request, stream=True)
@@ -143,13 +149,18 @@ async def fetch(send: Send, request: HttpRequest, what: str) -> tuple[Item, Mapp
         raise problem  # out here, since the SDK's exception holds the request and with it the token
     if not 200 <= response.status_code < 300:
         raise problem_from_status(response.status_code, body, what, response.headers)
+    return body, response.headers
+
+
+def document_of(body: bytes, what: str) -> Item:
+    """The JSON object in a body. Raises :class:`BadAnswer`."""
     try:
         document = _decoded(body)
     except (ValueError, RecursionError):
         raise BadAnswer(f"Azure's answer could not be read while {what}: it is not JSON.") from None
     if not isinstance(document, Mapping):
         raise BadAnswer(f"Azure's answer could not be read while {what}: it is no JSON object.")
-    return document, response.headers
+    return document
 
 
 def _decoded(body: bytes) -> Any:

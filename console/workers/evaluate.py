@@ -9,12 +9,55 @@ from collections.abc import Collection
 from cache.clock import Clock
 from cache.fleet import FleetCache
 from cache.journal import Journal
+from cache.machine_store import Judge
 from cache.model import Assessment, Machine, MachineState, Onboarding, Problem
+from cache.sighting import Sighting, machine_of
 from console.clouds import Cloud
 from console.rules.onboarding import onboarding_of
 from console.rules.prerequisites import checks_of
 
 ABOARD = {MachineState.ONBOARDED, MachineState.HEALTHY, MachineState.UNHEALTHY}
+
+
+_DECIDING = ("state", "servers_plan", "integration", "linux", "unified", "provider", "can_see_machines", "enabled_at")
+"""What of a subscription the states of its machines depend on."""
+
+
+async def judge_of(fleet: FleetCache, clock: Clock) -> Judge:
+    """What says in which state a machine is that a listing shows, by the settings that are known now.
+
+    Machines that have in common all that decides are judged once.
+    """
+    subscriptions = {row.subscription.id.lower(): row.subscription for row in await fleet.subscriptions()}
+    first_in_tenant = not any(count for state, count in (await fleet.state_counts()).items() if state in ABOARD)
+    now = clock.now()
+    judged: dict[tuple[object, ...], Onboarding] = {}
+    alike = {key: tuple(getattr(one, name) for name in _DECIDING) for key, one in subscriptions.items()}
+
+    def judge(sighting: Sighting, previous: Onboarding | None) -> Onboarding:
+        key = sighting.place.subscription_id.lower()
+        subscription = subscriptions.get(key)
+        if subscription is None:
+            return Onboarding("", MachineState.UNKNOWN, "its subscription is not known yet")
+        named = key if "failed" in (sighting.extensions or "").lower() else ""  # a remedy may name the subscription
+        signature = (
+            alike[key],
+            named,
+            sighting.system,
+            sighting.condition,
+            sighting.extensions,
+            sighting.tags,
+            sighting.created_at,
+            None if previous is None else (previous.state, previous.reason, previous.since, previous.due),
+        )
+        found = judged.get(signature)
+        if found is None:
+            machine = machine_of(sighting)
+            found = onboarding_of(machine, subscription, now=now, previous=previous, first_in_tenant=first_in_tenant)
+            judged[signature] = found
+        return found
+
+    return judge
 
 
 async def evaluate(

@@ -9,11 +9,12 @@ from dataclasses import dataclass, replace
 from uuid import uuid4
 
 from cache.model import Machine, Permission, Problem, Source, Subscription
+from cache.sighting import Sighting
 from console.gateway.errors import AzureProblem, Forbidden, NotFound, NotRegistered, SignInRequired
 from console.rules.extensions import defender_extension, extension_state
 from console.rules.rights import rights_of
 from console.rules.settings import read_settings
-from console.workers.evaluate import evaluate
+from console.workers.evaluate import evaluate, judge_of
 from console.workers.work import Work
 
 EVERYTHING = frozenset(Source)
@@ -202,7 +203,7 @@ async def read_machines(work: Work, subscription_ids: list[str]) -> None:
         return
     try:
         async with work.gate:
-            await _keep_pages(work, seeing, work.azure.graph_machines(seeing))
+            await _keep_sightings(work, seeing)
     except SignInRequired:
         raise
     except AzureProblem as problem:
@@ -215,6 +216,39 @@ _NO_INVENTORY = Forbidden(
     "Your roles let you see security settings but no machines here (Security Admin and Security Reader cannot read Compute or Arc). "
     "Ask an owner for Reader on this subscription."
 )
+
+
+async def _keep_sightings(work: Work, subscription_ids: list[str]) -> None:
+    """Read machines from Resource Graph; whatever pages have landed meanwhile become one write, and each machine is judged as it lands."""
+    sync_id = uuid4().hex
+    judge = await judge_of(work.fleet, work.clock)
+    landed: list[Sighting] = []
+    count = 0
+    pages = aiter(work.azure.graph_machines(subscription_ids))
+    following = asyncio.ensure_future(anext(pages, None))
+    writing: asyncio.Task[object] | None = None
+    try:
+        while True:
+            page = await following
+            if page is None:
+                break
+            landed += page
+            count += len(page)
+            work.activity.advance("sync", done=count)
+            following = asyncio.ensure_future(anext(pages, None))
+            if writing is None or writing.done():
+                if writing is not None:
+                    await writing
+                writing = asyncio.create_task(work.fleet.see_machines(landed, sync_id, judge))
+                landed = []
+        if writing is not None:
+            await writing
+        await work.fleet.see_machines(landed, sync_id, judge)
+    finally:
+        following.cancel()
+        await asyncio.gather(following, *([writing] if writing is not None else []), return_exceptions=True)
+    await work.fleet.finish_listing(subscription_ids, sync_id)
+    await work.fleet.settle(Source.MACHINES, subscription_ids)
 
 
 async def _keep_pages(work: Work, subscription_ids: list[str], pages: AsyncIterator[list[Machine]], *, finish: bool = True) -> None:

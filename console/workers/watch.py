@@ -83,6 +83,8 @@ class Watch:
             except TimeoutError:
                 if self._paused:
                     continue
-                await evaluate(work.fleet, work.journal, work.clock, work.cloud)
+                due = {one.subscription_id for one in await work.fleet.due_machines(work.clock.now())}
+                if due:  # time alone changes only what was expected by now
+                    await evaluate(work.fleet, work.journal, work.clock, work.cloud, due)
                 if in_motion or loop.time() >= next_full:
                     return

@@ -133,7 +133,7 @@ async def test_odd_content_of_rows_never_makes_a_reader_fail(tmp_path: Path) -> 
         direct.execute("UPDATE machines SET verdict = 9, since = 'soon', due = x'00', rank = 'x' WHERE name = 'vm-0'")
         direct.execute("INSERT INTO events SELECT 1, key, 'never', 'x', 9 FROM machines WHERE name = 'vm-0'")
         direct.execute("UPDATE tag_sets SET tags = '[]'")
-        direct.execute("UPDATE extension_sets SET extensions = '[3, {\"name\": null, \"message\": [1]}]'")
+        direct.execute('UPDATE extension_sets SET extensions = \'[3, {"name": null, "message": [1]}]\'')
         direct.execute("UPDATE conditions SET power = x'ff00'")
         direct.execute("UPDATE machines SET status_at = 'x', created_at = 9223372036854775807")
         direct.execute("UPDATE subscriptions SET permissions = '[1, {\"actions\": 3}]', tags = 'x', enabled_at = 'x', can_enable = 'x'")

@@ -154,7 +154,8 @@ async def test_a_file_of_a_newer_version_is_refused_and_left_alone(
         direct.execute("PRAGMA user_version = 99")
     direct.close()
     before = (tmp_path / name).read_bytes()
-    with pytest.raises(CacheTooNew, match=rf"newer version of mde-console \(file version 99; this one knows versions up to {latest}\)\. Use that"):
+    sentence = rf"newer version of mde-console \(file version 99; this one knows versions up to {latest}\)\. Use that"
+    with pytest.raises(CacheTooNew, match=sentence):
         await opening(tmp_path, CLOCK)
     assert (tmp_path / name).read_bytes() == before
 
@@ -358,5 +359,6 @@ def test_every_table_that_a_migration_makes_is_known() -> None:
         for migration in schema.migrations:
             for statement in migration:
                 direct.execute(statement)
-        assert {row[0] for row in direct.execute("SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'")} == schema.tables
+        ours = "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'"
+        assert {row[0] for row in direct.execute(ours)} == schema.tables
         direct.close()

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from cache.model import Machine, Subscription
+from cache.sighting import machine_of
 from console.clouds import load_cloud
 from console.gateway.azure import Azure
 from console.gateway.errors import Forbidden, NotFound, NotRegistered, SignInRequired
@@ -87,7 +88,7 @@ async def test_values_that_nobody_has_heard_of_are_passed_on(simulator: Simulato
 
 async def test_resource_graph_and_the_services_tell_of_the_same_machines(simulator: Simulator, azure: Azure) -> None:
     subscription = _id(simulator)
-    graph: list[Machine] = await _all(azure.graph_machines([subscription]))
+    graph: list[Machine] = [machine_of(one) for one in await _all(azure.graph_machines([subscription]))]
     service: list[Machine] = await _all(azure.service_machines(subscription))
     assert len(graph) == len(simulator.world.machines(subscription)) > 5
 
@@ -106,25 +107,26 @@ async def test_resource_graph_and_the_services_tell_of_the_same_machines(simulat
 async def test_many_subscriptions_are_one_query(simulator: Simulator, azure: Azure) -> None:
     ids = [one.id for one in simulator.world.visible(_ada(), simulator.tenant_id)]
     found = await _all(azure.graph_machines(ids))
-    assert len({one.subscription_id for one in found}) > 3
+    assert len({one.place.subscription_id for one in found}) > 3
     assert len(simulator.requests.of("POST", "ResourceGraph")) == 1
 
 
 async def test_small_pages_of_resource_graph_make_the_same_whole(
     simulator: Simulator, azure: Azure, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from console.gateway import graph
+    from console.gateway import graph_machines
 
     ids = [one.id for one in simulator.world.visible(_ada(), simulator.tenant_id)]
     whole = await _all(azure.graph_machines(ids))
-    monkeypatch.setitem(graph.rows.__kwdefaults__ or {}, "page", 4)
+    monkeypatch.setitem(graph_machines.machines.__kwdefaults__ or {}, "page", 4)
     simulator.requests.clear()
     assert await _all(azure.graph_machines(ids)) == whole
     assert len(simulator.requests.of("POST", "ResourceGraph")) == -(-len(whole) // 4)
 
 
 async def test_extensions_say_why_they_failed(simulator: Simulator, azure: Azure) -> None:
-    found: list[Machine] = await _all(azure.graph_machines([one.id for one in simulator.world.visible(_ada(), simulator.tenant_id)]))
+    ids = [one.id for one in simulator.world.visible(_ada(), simulator.tenant_id)]
+    found: list[Machine] = [machine_of(one) for one in await _all(azure.graph_machines(ids))]
     simulator.clock.advance(3 * 86400)
     machines = [one for one in found if any(extension.type.startswith("MDE.") for extension in one.extensions)]
     details = [extension for one in machines for extension in await azure.extension_details(one) if extension.type.startswith("MDE.")]
