@@ -6,6 +6,7 @@ import asyncio
 import importlib
 import logging
 from collections.abc import Callable, Coroutine, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -22,6 +23,7 @@ from cache.errors import CacheError
 from cache.failure import Failure
 from cache.fleet import FleetCache
 from cache.journal import Journal
+from cache.lead import Lead
 from console.paths import HomeError, make_folder
 from console.session import Connection, Setup, connect, open_cache, remembered
 from screens import requests
@@ -86,6 +88,7 @@ class ConsoleApp(App[int]):
         self._watching: asyncio.Task[None] | None = None
         self._connecting: asyncio.Task[None] | None = None
         self._sign_in: SignInScreen | None = None
+        self._lead: Lead | None = None
         register(self)
         if setup.settings.theme in self.available_themes:
             self.theme = setup.settings.theme
@@ -105,6 +108,13 @@ class ConsoleApp(App[int]):
         if self.desk is None:
             await self._show_sign_in()
         self.call_after_refresh(self._start_connecting)
+        self.set_interval(1.0, self._follow)
+
+    async def _follow(self) -> None:
+        """Show what another console on the same files has written."""
+        if self.desk is not None:
+            with suppress(CacheError):  # what reads next meets the same and says it
+                await self.desk.fleet.poll_foreign_changes()
 
     async def shut_down(self) -> None:
         """End every task and close what is open; called after the screen is gone."""
@@ -112,6 +122,8 @@ class ConsoleApp(App[int]):
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        if self._lead is not None:
+            self._lead.release()
         if self.connection is not None:
             await self.connection.close()
         elif self.desk is not None:
@@ -201,7 +213,8 @@ class ConsoleApp(App[int]):
         for sentence in await reconcile(work):
             self.tell(sentence)
         settings = self.setup.settings
-        self.poller = Watch(work, settings.poll_seconds, settings.moving_seconds, self._sign_in_lost)
+        self._lead = Lead(connection.fleet.path.parent)
+        self.poller = Watch(work, settings.poll_seconds, settings.moving_seconds, self._sign_in_lost, self._lead.take)
         self._watching = asyncio.create_task(self._watch(self.poller))
 
     async def _watch(self, watch: Watch) -> None:
@@ -262,7 +275,7 @@ class ConsoleApp(App[int]):
                 self.uninstall_screen(name)
             self.install_screen(screen(desk), name)
         known = bool(await fleet.subscriptions())
-        await self.push_screen("overview" if known and first_time else "subscriptions")
+        await self.push_screen((self.setup.screen or "overview") if known and first_time else "subscriptions")
         if self._sign_in is not None:
             self._sign_in = None
 

@@ -50,6 +50,10 @@ def version() -> str:
     return metadata.version("mde-console")
 
 
+SCREENS = ("overview", "subscriptions", "checklist", "enable", "machines", "alerts", "log")
+"""The main screens, by their names in the app."""
+
+
 def _common(absent: object) -> Parser:
     """The options that stand before or after a verb. ``absent`` is the default of those not given."""
     parser = Parser(add_help=False, argument_default=absent)
@@ -59,6 +63,7 @@ def _common(absent: object) -> Parser:
     parser.add_argument("--subscription", metavar="ID", action="append", help="look at this subscription only; repeatable")
     parser.add_argument("--home", metavar="DIR", help="where settings, cache and journal live (or MDE_CONSOLE_HOME)")
     parser.add_argument("--read-only", action="store_true", help="never change anything in Azure")
+    parser.add_argument("--screen", choices=SCREENS, help="the screen to begin with, once there is something to show")
     return parser
 
 
@@ -167,6 +172,7 @@ def _set_up(options: argparse.Namespace, cloud: str | None = None, home: str | N
     from console.session import set_up
 
     setup = set_up(
+        screen=options.screen or "",
         home=home or options.home,
         cloud=cloud or options.cloud,
         method=options.auth,

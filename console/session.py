@@ -40,6 +40,7 @@ class Setup:
     clock: Clock = field(default_factory=SystemClock)
     plan_minutes: float = 15.0
     environ: Mapping[str, str] = field(default_factory=lambda: os.environ)
+    screen: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +61,7 @@ def set_up(
     only: tuple[str, ...],
     read_only: bool,
     environ: Mapping[str, str],
+    screen: str = "",
 ) -> Setup:
     """Read the settings and the cloud. Raises the sentences of :mod:`console.paths`, ``settings`` and ``clouds``."""
     paths = find_paths(home, environ)
@@ -74,6 +76,7 @@ def set_up(
         frozenset(one.lower() for one in only),
         read_only or settings.read_only,
         environ=environ,
+        screen=screen,
     )
 
 

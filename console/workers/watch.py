@@ -19,21 +19,27 @@ LONGEST_FACTOR = 16
 
 @dataclass(slots=True)
 class Watch:
-    """A loop over one :class:`Work`. ``poll`` and ``moving`` are seconds between full and quick readings."""
+    """A loop over one :class:`Work`. ``poll`` and ``moving`` are seconds between full and quick readings.
+
+    Of several consoles on one cache the one that ``leads`` polls; what the user asks for is read all the same.
+    """
 
     work: Work
     poll: float
     moving: float
     on_sign_in_lost: Callable[[str], Awaitable[None]]
+    leads: Callable[[], bool] = lambda: True
     _wake: asyncio.Event = field(default_factory=asyncio.Event)
     _asked: set[str] = field(default_factory=set)
     _full: bool = True
     _paused: bool = False
+    _insisted: bool = False
 
     def refresh(self, subscription_ids: tuple[str, ...] = ()) -> None:
         """Read now, even when paused: all, or these subscriptions."""
         self._asked |= set(subscription_ids)
         self._full = self._full or not subscription_ids
+        self._insisted = True
         self._wake.set()
 
     def pause(self, paused: bool) -> None:
@@ -62,6 +68,9 @@ class Watch:
             await self._rest(next_full, factor)
 
     async def _read(self, asked: tuple[str, ...], full: bool) -> SyncReport:
+        insisted, self._insisted = self._insisted, False
+        if not insisted and not self.leads():
+            return SyncReport(0, ())
         if full:
             return await sync(self.work)
         if asked:
