@@ -80,6 +80,20 @@ class FleetReading(MachineStore, AlertStore):
         sql = f"SELECT source, subscription_id, fetched_at FROM freshness{where} ORDER BY source, subscription_id"
         return await self._many(rows.freshness, sql, values)
 
+    async def knows_subscriptions(self) -> bool:
+        """Whether any subscription is known."""
+        return bool(await self._database.fetch("SELECT 1 FROM subscriptions LIMIT 1"))
+
+    async def stalest(self) -> Freshness | None:
+        """The source and subscription that were read the longest ago; ``None`` before anything was read."""
+        sql = "SELECT source, subscription_id, MIN(fetched_at) FROM freshness"
+        found = await self._database.fetch(sql)
+        return rows.freshness(found[0]) if found and found[0][2] is not None else None
+
+    async def problem_count(self) -> int:
+        """How many problems have not gone away."""
+        return int((await self._database.fetch("SELECT COUNT(*) FROM problems"))[0][0])
+
     async def oldest(self, source: str, subscription_ids: Ids | None = None) -> datetime | None:
         """When the stalest of ``subscription_ids`` was last read from ``source``, among those that ever were; ``None`` if none was."""
         where, values = _within("subscription_id", subscription_ids)

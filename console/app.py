@@ -274,7 +274,7 @@ class ConsoleApp(App[int]):
             if self.is_screen_installed(name):
                 self.uninstall_screen(name)
             self.install_screen(screen(desk), name)
-        known = bool(await fleet.subscriptions())
+        known = await fleet.knows_subscriptions()
         await self.push_screen((self.setup.screen or "overview") if known and first_time else "subscriptions")
         if self._sign_in is not None:
             self._sign_in = None

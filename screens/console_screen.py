@@ -160,11 +160,10 @@ class ConsoleScreen(Screen[None]):
             self._reading = False
 
     async def _load_status(self) -> None:
-        freshness = await self.desk.fleet.freshness()
-        problems = await self.desk.fleet.problems()
-        oldest = min(freshness, key=lambda one: one.fetched_at, default=None)
+        oldest = await self.desk.fleet.stalest()
+        problems = await self.desk.fleet.problem_count()
         for bar in self.query(StatusBar):
-            bar.show(oldest, len(problems))
+            bar.show(oldest, problems)
 
     def _activity_changed(self) -> None:
         self._tick_bar()

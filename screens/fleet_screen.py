@@ -32,6 +32,10 @@ class FleetScreen(TableScreen[Row]):
 
     FIELDS: ClassVar[tuple[Field, ...]] = ()
 
+    DEFAULT_CSS = """
+    FleetScreen #table { overflow-y: scroll; }
+    """
+
     def __init__(self, desk: Desk) -> None:
         super().__init__(desk)
         sorted_by = self.table.sorted_by
@@ -118,6 +122,10 @@ class FleetScreen(TableScreen[Row]):
             self._arranging = True
             self.run_worker(self._arrange(), group="arrange", description="filter and order", exit_on_error=False)
 
+    def sort(self) -> None:
+        """The order is another one: the lines are painted once, when they are in it."""
+        self.rearrange()
+
     async def _arrange(self) -> None:
         try:
             while self._arranged != self._wanted:
@@ -142,6 +150,7 @@ class FleetScreen(TableScreen[Row]):
         answer = await self._index.answer(Question(filters, order, self.within, self.always()), self.desk.clock.now())
         self.answer, self.total = answer, answer.total
         await self.table.set_keys(answer.order, again=again)
+        self.table.repaint_header()
         self._arranged = max(self._arranged, wish)
         self.told()
 

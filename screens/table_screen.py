@@ -169,12 +169,15 @@ class TableScreen(ConsoleScreen, Generic[Row]):
         if self.SORT_KEYS:
             place = self.SORT_KEYS.index(self.table.sorted_by) if self.table.sorted_by in self.SORT_KEYS else -1
             self.table.sorted_by = self.SORT_KEYS[(place + 1) % len(self.SORT_KEYS)]
-            self.rearrange()
-            self.table.repaint()
+            self.sort()
 
     def action_sort_reverse(self) -> None:
         """Reverse the order."""
         self.table.reversed = not self.table.reversed
+        self.sort()
+
+    def sort(self) -> None:
+        """The order is another one."""
         self.rearrange()
         self.table.repaint()
 

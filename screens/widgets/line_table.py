@@ -20,6 +20,7 @@ from textual.geometry import Region, Size
 from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
+from textual.widget import Widget
 
 from screens.widgets.lines import KeyLines, Lines, Order, RowLines
 
@@ -164,6 +165,7 @@ class LineTable(ScrollView, Generic[Row], can_focus=True):
         self._lines: Lines[Row] = RowLines[Row]((), identify)
         self._fetched: dict[int, Row] = {}
         self._prefetching = False
+        self._header_shows: tuple[str, bool] | None = None
         self._layout: list[tuple[Column, int]] = []
         self._laid_out = -1
         self._cursor = 0
@@ -297,11 +299,20 @@ class LineTable(ScrollView, Generic[Row], can_focus=True):
         elif old_cursor_id != "":
             self._lost_id = old_cursor_id
         if len(lines) != len(old):
-            self.virtual_size = Size(self.size.width, len(lines) + 1)
+            self._grow(len(lines) + 1)
         self._view_from(top)
         self.refresh()
         if self._cursor_id != old_cursor_id:
             self.post_message(self.Highlighted(self, self.cursor_id))
+
+    def _grow(self, height: int) -> None:
+        """There are more lines, or fewer. Where the scrollbar always stands, no layout can change by that, so none is made."""
+        size = Size(self.size.width, height)
+        if self.styles.overflow_y == "scroll" and self.is_mounted and self.show_vertical_scrollbar:
+            self.set_reactive(Widget.virtual_size, size)
+            self.vertical_scrollbar.window_virtual_size = height
+        else:
+            self.virtual_size = size
 
     def _place_after_change(self, lines: Lines[Row]) -> int:
         if not len(lines):
@@ -364,6 +375,11 @@ class LineTable(ScrollView, Generic[Row], can_focus=True):
         """Paint the visible lines again: an age has moved on, or the order is shown differently."""
         self._tones.clear()
         self.refresh()
+
+    def repaint_header(self) -> None:
+        """Paint the header again if the order that it shows is another one."""
+        if (self.sorted_by, self.reversed) != self._header_shows:
+            self.refresh(Region(0, 0, self.size.width, 1))
 
     def repaint_changed(self) -> None:
         """Paint again the visible lines whose cells say something else than when they were painted: ages move on by themselves."""
@@ -478,6 +494,7 @@ class LineTable(ScrollView, Generic[Row], can_focus=True):
 
     def _header(self, width: int, base: Style) -> Strip:
         style = base + self._tone("header")
+        self._header_shows = (self.sorted_by, self.reversed)
         text = " "
         for number, (column, cells) in enumerate(self._layout):
             title = column.title
