@@ -1,0 +1,101 @@
+"""Promises of the columns: the rows that a question asks for are those of the cache, in order, after any sequence of changes."""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from cache_samples import NOW, OTHER, SUB, machine, subscription
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from cache.clock import ManualClock
+from cache.fields import MACHINE_FIELDS
+from cache.filter import parse
+from cache.fleet import FleetCache
+from cache.index import MachineIndex, Order, Question
+from cache.model import STATES_WORST_FIRST, MachineRow, MachineState, Onboarding
+
+names = st.lists(st.sampled_from([f"vm-{number}" for number in range(12)]), unique=True, max_size=8)
+states = st.sampled_from(list(MachineState))
+changes = st.one_of(
+    st.tuples(st.just("list"), st.sampled_from((SUB, OTHER)), names),
+    st.tuples(st.just("judge"), names, states),
+    st.tuples(st.just("power"), names, st.sampled_from(("running", "deallocated"))),
+    st.tuples(st.just("rename"), st.just(""), st.sampled_from(("Production", "Test"))),
+)
+filters = st.sampled_from(
+    ("", "vm-1", "state:failed", "-state:failed,late", "power:running sub:prod", "name~1$", "zzz", "os=linux OR vm-2")
+)
+orders = st.sampled_from(("state", "name", "power", "subscription"))
+
+
+def wanted(rows: list[MachineRow], text: str, order: str, backwards: bool) -> list[str]:
+    """What must be shown, worked out row by row."""
+    kept = parse(text, MACHINE_FIELDS)
+
+    def fields(row: MachineRow) -> dict[str, str]:
+        return {
+            "name": row.name,
+            "state": str(row.state),
+            "power": row.power,
+            "subscription": row.subscription_name or row.subscription_id,
+            "os": row.os_type,
+        }
+
+    def text_of(row: MachineRow, key: str) -> str:
+        return (" ".join(fields(row).values()) if key == "" else fields(row)[key]).casefold()
+
+    def rank(row: MachineRow) -> Any:
+        return STATES_WORST_FIRST.index(row.state) if order == "state" else text_of(row, order)
+
+    shown = [row for row in rows if kept.matches(lambda key, row=row: text_of(row, key), lambda key: None)]  # type: ignore[misc]
+    shown.sort(key=lambda row: row.name.casefold())
+    shown.sort(key=rank, reverse=backwards)
+    return [row.name for row in shown]
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.lists(changes, max_size=8), filters, orders, st.booleans())
+def test_after_any_changes_the_answer_is_the_filtered_sorted_cache(
+    sequence: list[tuple[str, Any, Any]], text: str, order: str, backwards: bool
+) -> None:
+    async def play(folder: Path) -> None:
+        clock = ManualClock(NOW)
+        async with await FleetCache.open(folder, clock) as fleet:
+            await fleet.put_subscriptions([subscription(SUB, "Production"), subscription(OTHER, "Other")], complete=True)
+            index = MachineIndex(fleet)
+            for number, (kind, first, second) in enumerate(sequence):
+                known = {one.name: one for one in await fleet.machines()}
+                match kind:
+                    case "list":
+                        listed = [machine(f"{name}-{first[:2]}", first) for name in second]
+                        await fleet.put_machines(first, listed, str(number))
+                        await fleet.finish_machines(first, str(number))
+                    case "judge":
+                        await fleet.put_onboardings([Onboarding(one.id, second, "why") for one in known.values() if one.name[:-3] in first])
+                    case "power":
+                        for one in known.values():
+                            if one.name[:-3] in first:
+                                await fleet.put_machines(one.subscription_id, [replace(one, power=second)], str(number))
+                    case _:
+                        renamed = [subscription(SUB, second), subscription(OTHER, "Other")]
+                        await fleet.put_subscriptions(renamed, complete=False)
+                await index.refresh()
+                question = Question((parse(text, MACHINE_FIELDS),), (Order(order, backwards),))
+                answer = await index.answer(question, clock.now())
+                rows = await fleet.machine_window(list(answer.order))
+                found = [rows[key].name for key in answer.order]
+                every = await fleet.machine_rows()
+                same = wanted(every, text, order, backwards)
+                assert sorted(found) == sorted(same)
+                if order in ("name", "state"):
+                    assert found == same
+                assert answer.total == len(every)
+                assert sum(group.machines for group in answer.groups) == len(found)
+
+    with tempfile.TemporaryDirectory() as folder:
+        asyncio.run(play(Path(folder)))
