@@ -129,7 +129,8 @@ class FleetScreen(TableScreen[Row]):
     async def _arrange(self) -> None:
         try:
             while self._arranged != self._wanted:
-                await self._arrange_now(again=False)
+                with self.app.batch_update():  # the letter and the rows that it leaves are painted together
+                    await self._arrange_now(again=False)
         except CacheError as failure:
             self.notify(str(failure), title="The cache cannot be read", severity="error", markup=False)
         finally:

@@ -257,7 +257,7 @@ class LineTable(ScrollView, Generic[Row], can_focus=True):
             self._fetched.clear()
         lines.take(fresh, ())
         self._show(lines, old)
-        self._prefetch()
+        self.call_after_refresh(self._prefetch)
 
     async def _fetched_rows(self, keys: Sequence[int]) -> Mapping[int, Row]:
         assert self._fetch is not None
@@ -404,7 +404,7 @@ class LineTable(ScrollView, Generic[Row], can_focus=True):
     async def _go(self, place: int) -> None:
         await self._ready(place)
         self._put_cursor(place)
-        self._prefetch()
+        self.call_after_refresh(self._prefetch)
 
     def action_open(self) -> None:
         """Open the row under the cursor."""
