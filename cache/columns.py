@@ -307,6 +307,10 @@ class KeyOrder:
         found = np.flatnonzero(there[behind])
         return others.find(int(behind[found[0]])) if len(found) else None
 
+    def count(self, keys: Collection[Any]) -> int:
+        """How many of these keys are here."""
+        return int(np.isin(self.keys, list(keys)).sum()) if keys else 0
+
     def same(self, others: Any) -> bool:
         """Whether ``others`` are the same keys in the same order."""
         return isinstance(others, KeyOrder) and np.array_equal(self.keys, others.keys)

@@ -213,6 +213,8 @@ class ConsoleApp(App[int]):
         for sentence in await reconcile(work):
             self.tell(sentence)
         settings = self.setup.settings
+        if self._lead is not None:  # of the sign-in before: a lock that is still held would keep this one from it
+            self._lead.release()
         self._lead = Lead(connection.fleet.path.parent)
         self.poller = Watch(work, settings.poll_seconds, settings.moving_seconds, self._sign_in_lost, self._lead.take)
         self._watching = asyncio.create_task(self._watch(self.poller))

@@ -50,6 +50,7 @@ class FleetScreen(TableScreen[Row]):
         self._wanted = 0
         self._arranged = 0
         self._arranging = False
+        self._turn = asyncio.Lock()
 
     @abstractmethod
     async def window(self, keys: Sequence[int]) -> Mapping[int, Row]:
@@ -110,6 +111,8 @@ class FleetScreen(TableScreen[Row]):
             await index.refresh()
             self._index = index
             await self._arrange_now(again=False)
+            while self._arranged != self._wanted:  # what was typed meanwhile
+                await self._arrange_now(again=False)
         except CacheError as failure:
             self.notify(str(failure), title="The cache cannot be read", severity="error", markup=False)
         finally:
@@ -137,6 +140,11 @@ class FleetScreen(TableScreen[Row]):
             self._arranging = False
 
     async def _arrange_now(self, *, again: bool) -> None:
+        """Ask and show, one after the other, so that no older answer comes to stand over a newer one."""
+        async with self._turn:
+            await self._show_answer(again=again)
+
+    async def _show_answer(self, *, again: bool) -> None:
         from cache.index import Order, Question
 
         assert self._index is not None

@@ -215,7 +215,7 @@ class LineTable(ScrollView, Generic[Row], can_focus=True):
 
     def shown_marks(self) -> int:
         """How many marked rows are shown."""
-        return sum(1 for row_id in self._marks if self._lines.find(row_id) is not None)
+        return self._lines.count(self._marks)
 
     def set_marks(self, ids: frozenset[Any] | set[Any]) -> None:
         """Mark exactly these rows."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Generic, Protocol, TypeVar
 
 Row = TypeVar("Row")
@@ -31,6 +31,9 @@ class Lines(Protocol[Row_co]):
 
     def ids(self) -> Iterable[Hashable]:
         """Every id in order."""
+
+    def count(self, ids: Collection[Hashable]) -> int:
+        """How many of these ids are here."""
 
     def same_order(self, others: Lines[Any]) -> bool:
         """Whether ``others`` shows the same ids in the same order."""
@@ -68,6 +71,10 @@ class RowLines(Generic[Row]):
         """Every id in order."""
         return self._places
 
+    def count(self, ids: Collection[Hashable]) -> int:
+        """How many of these ids are here."""
+        return sum(1 for one in ids if one in self._places)
+
     def same_order(self, others: Lines[Any]) -> bool:
         """Whether ``others`` shows the same ids in the same order."""
         return isinstance(others, RowLines) and len(others) == len(self) and list(others._places) == list(self._places)
@@ -88,6 +95,9 @@ class Order(Protocol):
 
     def left_after(self, place: int, others: Any) -> int | None:
         """The place in ``others`` of the first key behind ``place`` here that is there too."""
+
+    def count(self, keys: Collection[Hashable]) -> int:
+        """How many of these keys are here."""
 
     def same(self, others: Any) -> bool:
         """Whether ``others`` are the same keys in the same order."""
@@ -125,6 +135,10 @@ class KeyLines(Generic[Row]):
         """Every key in order."""
         return self.order
 
+    def count(self, ids: Collection[Hashable]) -> int:
+        """How many of these keys are here."""
+        return self.order.count(ids)
+
     def same_order(self, others: Lines[Any]) -> bool:
         """Whether ``others`` shows the same keys in the same order."""
         return isinstance(others, KeyLines) and self.order.same(others.order)
@@ -132,12 +146,6 @@ class KeyLines(Generic[Row]):
     def missing(self, start: int, stop: int) -> list[int]:
         """The keys between two places whose rows have not been fetched."""
         return [key for key in self.order.slice(max(0, start), stop) if key not in self._rows]
-
-    def known(self, start: int, stop: int) -> Iterator[Row]:
-        """The rows between two places that have been fetched."""
-        for key in self.order.slice(max(0, start), stop):
-            if key in self._rows:
-                yield self._rows[key]
 
     def take(self, rows: Mapping[int, Row], keep: Sequence[int]) -> None:
         """Rows that were fetched. When there are too many, only these and ``keep`` stay."""
@@ -175,6 +183,10 @@ class KeyList:
         """The place in ``others`` of the first key behind ``place`` here that is there too."""
         found = (others.find(key) for key in self._keys[place + 1 :])
         return next((one for one in found if one is not None), None)
+
+    def count(self, keys: Collection[Hashable]) -> int:
+        """How many of these keys are here."""
+        return sum(1 for one in self._keys if one in keys)
 
     def same(self, others: Order) -> bool:
         """Whether ``others`` are the same keys in the same order."""
