@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Sequence
-from datetime import datetime
 from typing import Any, NamedTuple
 
 import aiosqlite
@@ -209,11 +208,6 @@ class AlertStore(FleetEditing):
         sql = f"SELECT key FROM alerts INDEXED BY alerts_by_time{where} ORDER BY generated DESC, id LIMIT ?"
         return [int(row[0]) for row in await self._database.fetch(sql, (*values, limit))]
 
-    async def alert_key(self, alert_id: str) -> int | None:
-        """The key of one alert."""
-        found = await self._database.fetch("SELECT key FROM alerts WHERE id = ?", (clean(alert_id),))
-        return int(found[0][0]) if found else None
-
     async def alerts_of_machine(self, machine_id: str) -> list[Alert]:
         """The alerts about one machine, newest first."""
         return await self._database.records(_alert, f"{_ALERTS} WHERE a.machine_id = ?{_NEWEST_FIRST}", (clean(machine_id),))
@@ -232,16 +226,6 @@ class AlertStore(FleetEditing):
         sql = f"""SELECT p.subscription_id, SUM(n) FROM (SELECT place, COUNT(*) AS n FROM alerts WHERE {OPEN} GROUP BY place)
             JOIN places p ON p.key = place GROUP BY 1"""
         return {clean(one).lower(): int(count) for one, count in await self._database.fetch(sql)}
-
-    async def alert_digest(self, subscription_ids: Ids | None = None) -> dict[tuple[str, str], tuple[int, datetime | None]]:
-        """How many alerts there are and when the newest was generated, by status and severity: to compare with what Azure has."""
-        where, values = within_places("a.place", subscription_ids)
-        sql = f"""SELECT a.status, k.severity, COUNT(*), MAX(a.generated) FROM alerts a JOIN alert_kinds k ON k.key = a.kind{where}
-            GROUP BY 1, 2"""
-        return {
-            (clean(status), clean(severity)): (int(count), moment_of(newest))
-            for status, severity, count, newest in await self._database.fetch(sql, values)
-        }
 
 
 def _alert(row: rows.Row) -> Alert:

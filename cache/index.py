@@ -16,18 +16,15 @@ from cache.columns import MISSING, Columns, Dimension, KeyOrder, Keys, Mask, Ord
 from cache.filter import Filter
 from cache.fleet import FleetCache
 from cache.machine_store import RANKS
-from cache.model import Diagnosis, MachineGroup, MachineState
+from cache.model import ALERT_STATUSES, ON_THE_WAY, SEVERITIES, Diagnosis, MachineGroup, MachineState
 from cache.text import clean, resource_name
 from cache.values import microseconds, moment_of, one_of
 
 _CHUNK = 10_000
 
-STATUS_RANKS = {"Active": 0, "InProgress": 1, "Resolved": 2, "Dismissed": 3}
-SEVERITY_RANKS = {"High": 0, "Medium": 1, "Low": 2, "Informational": 3}
-
 _FOLDED_STATES = {state.casefold(): rank for state, rank in RANKS.items()}
-_FOLDED_STATUSES = {status.casefold(): rank for status, rank in STATUS_RANKS.items()}
-_FOLDED_SEVERITIES = {severity.casefold(): rank for severity, rank in SEVERITY_RANKS.items()}
+_FOLDED_STATUSES = {status.casefold(): rank for rank, status in enumerate(ALERT_STATUSES)}
+_FOLDED_SEVERITIES = {severity.casefold(): rank for rank, severity in enumerate(SEVERITIES)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,7 +208,7 @@ class MachineIndex(FleetIndex):
         def verdict(row: Sequence[Any]) -> tuple[Mapping[str, str], str]:
             diagnosis = rows.diagnosis(row[3])
             state = clean(row[1])
-            if state in _WAITING:
+            if state in ON_THE_WAY:
                 self._expecting.add(row[0])
             self._verdicts[row[0]] = (one_of(MachineState, state, MachineState.UNKNOWN), clean(row[2]), diagnosis)
             return {"state": state, "reason": clean(row[2]), "diagnosis": "" if diagnosis is None else diagnosis.code}, ""
@@ -239,9 +236,6 @@ class MachineIndex(FleetIndex):
             moment_of(int(coming.min())) if len(coming) else None,
             moment_of(int(coming.max())) if len(coming) else None,
         )
-
-
-_WAITING = frozenset((str(MachineState.PENDING), str(MachineState.LATE), str(MachineState.INSTALLING)))
 
 
 class AlertIndex(FleetIndex):

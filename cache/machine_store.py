@@ -185,16 +185,6 @@ class MachineStore(FleetEditing):
 
         return await self.edit(work)
 
-    async def remove_machines(self, machine_ids: Ids) -> frozenset[str]:
-        """These machines were deleted. Returns the ids (in lower case) of the subscriptions that lost any."""
-
-        async def work(writer: aiosqlite.Connection, change: int) -> tuple[frozenset[str], frozenset[str]]:
-            sql = "SELECT key, place FROM machines WHERE id IN (SELECT value FROM json_each(?))"
-            known = await writer.execute_fetchall(sql, (to_json(sorted(machine_ids)),))
-            return await self._remove_machines(writer, [(row[0], row[1]) for row in known], change)
-
-        return await self.edit(work)
-
     async def _remove_machines(
         self, writer: aiosqlite.Connection, gone: Sequence[tuple[int, int]], change: int
     ) -> tuple[frozenset[str], frozenset[str]]:
@@ -278,11 +268,6 @@ class MachineStore(FleetEditing):
         sql = f"SELECT key FROM machines INDEXED BY machines_by_rank{where} ORDER BY rank, name COLLATE NOCASE LIMIT ?"
         return [int(row[0]) for row in await self._database.fetch(sql, (*values, limit))]
 
-    async def machine_key(self, machine_id: str) -> int | None:
-        """The key of one machine."""
-        found = await self._database.fetch("SELECT key FROM machines WHERE id = ?", (clean(machine_id),))
-        return int(found[0][0]) if found else None
-
     async def machines(self, subscription_ids: Ids | None = None) -> list[Machine]:
         """The machines as Azure describes them, by name."""
         where, values = within_places("m.place", subscription_ids)
@@ -298,27 +283,15 @@ class MachineStore(FleetEditing):
         sql = f"{_MACHINES} WHERE m.due <= ? ORDER BY m.due LIMIT ?"
         return await self._database.records(_machine, sql, (microseconds(now), limit))
 
-    async def moving_machines(self, limit: int) -> list[tuple[str, str]]:
-        """Ids and subscriptions of machines that are expected to change by themselves soon, those due first."""
-        sql = """SELECT m.id, p.subscription_id FROM machines m JOIN places p ON p.key = m.place
-            WHERE m.due IS NOT NULL ORDER BY m.due LIMIT ?"""
-        return [(clean(row[0]), clean(row[1])) for row in await self._database.fetch(sql, (limit,))]
-
     async def onboarding(self, machine_id: str) -> Onboarding | None:
         """The state of one machine, ``None`` until it has been worked out."""
         found = await self._database.fetch(f"{_ONBOARDINGS} WHERE m.id = ?", (clean(machine_id),))
-        return _onboarding(found[0]) if found else None
+        return rows.onboarding(found[0]) if found else None
 
     async def onboardings(self, subscription_ids: Ids | None = None) -> dict[str, Onboarding]:
         """The states that have been worked out, by machine id in lower case."""
         where, values = within_places("m.place", subscription_ids)
-        return {one.machine_id.lower(): one for one in await self._database.records(_onboarding, _ONBOARDINGS + where, values)}
-
-    async def onboardings_of(self, machine_ids: Ids) -> dict[str, Onboarding]:
-        """The states of some machines, by machine id in lower case."""
-        sql = f"{_ONBOARDINGS} WHERE m.id IN (SELECT value FROM json_each(?))"
-        found = await self._database.records(_onboarding, sql, (to_json(sorted(machine_ids)),))
-        return {one.machine_id.lower(): one for one in found}
+        return {one.machine_id.lower(): one for one in await self._database.records(rows.onboarding, _ONBOARDINGS + where, values)}
 
     async def events(self, machine_id: str) -> list[MachineEvent]:
         """The changes of one machine's state, newest last."""
@@ -459,10 +432,6 @@ def _line(row: rows.Row) -> MachineRow:
         diagnosis=rows.diagnosis(row[15]),
         as_of=_newest(row[16], row[17]),
     )
-
-
-def _onboarding(row: rows.Row) -> Onboarding:
-    return rows.onboarding(row)
 
 
 def _event(row: rows.Row) -> MachineEvent:

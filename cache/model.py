@@ -48,6 +48,16 @@ STATES_WORST_FIRST = (
 """The order in which states are listed and sorted."""
 
 
+ON_THE_WAY = frozenset((MachineState.PENDING, MachineState.LATE, MachineState.INSTALLING))
+"""The states that are expected to change by themselves."""
+
+SEVERITIES = ("High", "Medium", "Low", "Informational")
+"""The severities of alerts that are known, worst first."""
+
+ALERT_STATUSES = ("Active", "InProgress", "Resolved", "Dismissed")
+"""The statuses of alerts that are known; what waits for somebody first."""
+
+
 class CheckStatus(StrEnum):
     """The outcome of one prerequisite for one subscription."""
 

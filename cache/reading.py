@@ -67,18 +67,20 @@ class FleetReading(MachineStore, AlertStore):
         """Defender for Cloud's recommendations."""
         where, values = _within("subscription_id", subscription_ids)
         sql = f"SELECT machine_id, subscription_id, key, status, cause, description FROM assessments{where} ORDER BY machine_id, key"
-        return await self._many(rows.assessment, sql, values)
+        return await self._database.records(rows.assessment, sql, values)
 
     async def checks(self, subscription_ids: Ids | None = None) -> list[Check]:
         """The checklists, each in the order in which it was put."""
         where, values = _within("subscription_id", subscription_ids)
-        return await self._many(rows.check, f"SELECT {rows.CHECK} FROM checks{where} ORDER BY subscription_id, position", values)
+        return await self._database.records(
+            rows.check, f"SELECT {rows.CHECK} FROM checks{where} ORDER BY subscription_id, position", values
+        )
 
     async def freshness(self, subscription_ids: Ids | None = None) -> list[Freshness]:
         """When each source was last read. What concerns the whole tenant is among them only if ``""`` is asked for, or all."""
         where, values = _within("subscription_id", subscription_ids)
         sql = f"SELECT source, subscription_id, fetched_at FROM freshness{where} ORDER BY source, subscription_id"
-        return await self._many(rows.freshness, sql, values)
+        return await self._database.records(rows.freshness, sql, values)
 
     async def knows_subscriptions(self) -> bool:
         """Whether any subscription is known."""
@@ -104,11 +106,11 @@ class FleetReading(MachineStore, AlertStore):
     async def problems(self, subscription_ids: Ids | None = None) -> list[Problem]:
         """The problems that have not gone away. Those of the whole tenant are among them only if ``""`` is asked for, or all."""
         where, values = _within("subscription_id", subscription_ids)
-        return await self._many(rows.problem, f"{_PROBLEMS}{where} ORDER BY subscription_id, source", values)
+        return await self._database.records(rows.problem, f"{_PROBLEMS}{where} ORDER BY subscription_id, source", values)
 
     async def log(self, limit: int = 500) -> list[LogEntry]:
         """The last ``limit`` lines of the console's log, newest first."""
-        return await self._many(rows.log_entry, "SELECT at, level, message FROM log ORDER BY sequence DESC LIMIT ?", (limit,))
+        return await self._database.records(rows.log_entry, "SELECT at, level, message FROM log ORDER BY sequence DESC LIMIT ?", (limit,))
 
     async def remembered(self, key: str) -> str | None:
         """What was last remembered under ``key``."""
@@ -118,9 +120,6 @@ class FleetReading(MachineStore, AlertStore):
     async def _one(self, record: Callable[[rows.Row], T], sql: str, values: Values) -> T | None:
         found = await self._database.fetch(sql, values)
         return record(found[0]) if found else None
-
-    async def _many(self, record: Callable[[rows.Row], T], sql: str, values: Values) -> list[T]:
-        return await self._database.records(record, sql, values)
 
 
 def _within(column: str, subscription_ids: Ids | None) -> tuple[str, Values]:

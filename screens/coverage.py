@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from cache.model import MachineState, Subscription, SubscriptionRow
+from cache.model import ON_THE_WAY, MachineState, Subscription, SubscriptionRow
 from screens.words import STATE_SHAPES, count
 
 ABOARD = frozenset((MachineState.ONBOARDED, MachineState.HEALTHY))
-WAITING = frozenset((MachineState.PENDING, MachineState.INSTALLING, MachineState.LATE))
 ACTING = frozenset((MachineState.FAILED, MachineState.UNHEALTHY, MachineState.OVERDUE, MachineState.BLOCKED))
 """The states in which somebody has to do something about a machine."""
 
@@ -126,6 +125,6 @@ def next_step(row: SubscriptionRow, integration_supported: bool = True) -> str:
         return "Linux is enabled, but you have no right to see the machines: Reader of the subscription has it."
     if acting := in_states(row, ACTING):
         return f"Linux is enabled; {count(acting, 'machine')} need{'s' if acting == 1 else ''} attention: choose it and press 4."
-    if waiting := in_states(row, WAITING):
+    if waiting := in_states(row, ON_THE_WAY):
         return f"Linux is enabled; {count(waiting, 'machine')} on the way: press 4 to watch."
     return "Linux is enabled; nothing to do here." if row.machines else "Linux is enabled; no machines are known here."

@@ -172,11 +172,6 @@ class FleetScreen(TableScreen[Row]):
         return f"{self.table.count:,} of {self.total:,}"
 
     def count_line(self) -> str:
-        """The summary, or why the filter does not count."""
-        text = self.summary_line()
-        if marks := self.table.marks:
-            hidden = len(marks) - self.table.shown_marks()
-            text += f" · {len(marks):,} marked" + (f" ({hidden:,} not shown)" if hidden else "")
-        if self._filter_error is not None:
-            return f"filter: {self._filter_error} · {text}"
-        return text + (f" · filter “{self.filter_text}”" if self.filter_text else "")
+        """What stands below the table, or first why the filter does not count."""
+        text = super().count_line()
+        return text if self._filter_error is None else f"filter: {self._filter_error} · {text}"

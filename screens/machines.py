@@ -13,7 +13,7 @@ from textual.widget import Widget
 from textual.widgets import Static
 
 from cache.fields import MACHINE_FIELDS
-from cache.model import MachineGroup, MachineRow, MachineState, Problem, Source
+from cache.model import ON_THE_WAY, MachineGroup, MachineRow, MachineState, Problem, Source
 from cache.text import clean
 from screens.actions import bindings
 from screens.desk import Desk
@@ -27,9 +27,6 @@ if TYPE_CHECKING:
 
 ABOARD = frozenset((MachineState.ONBOARDED, MachineState.HEALTHY))
 """The states in which a machine has arrived."""
-
-WAITING = frozenset((MachineState.PENDING, MachineState.LATE, MachineState.INSTALLING))
-"""The states that are expected to change by themselves."""
 
 ACTING = (
     MachineState.FAILED,
@@ -86,7 +83,7 @@ def worst_group(groups: Iterable[MachineGroup]) -> str:
 def outlook(groups: Iterable[MachineGroup]) -> str:
     """What there is to do next when no machine needs attention."""
     counts = _by_state(groups)
-    waiting = sum(counts[state] for state in WAITING)
+    waiting = sum(counts[state] for state in ON_THE_WAY)
     if waiting:
         return f"{count(waiting, 'machine')} on the way; nothing to do but watch."
     if counts[MachineState.NOT_ENABLED]:
@@ -188,7 +185,7 @@ class MachinesScreen(FleetScreen[MachineRow]):
                 return age(row.since, now), "muted"
             case "due":
                 late = row.due is not None and row.due < now
-                return until(row.due, now), "warn" if late and row.state in WAITING else "muted"
+                return until(row.due, now), "warn" if late and row.state in ON_THE_WAY else "muted"
             case "extension":
                 return _extension_cell(row)
             case "system":

@@ -112,14 +112,17 @@ class TableScreen(ConsoleScreen, Generic[Row]):
 
     def count_line(self) -> str:
         """What stands below the table."""
-        shown = self.table.rows
-        text = self.summary(shown)
+        text = self.summary_line()
         if marks := self.table.marks:
-            hidden = len(marks) - sum(1 for row in shown if self.identify(row) in marks)
+            hidden = len(marks) - self.table.shown_marks()
             text += f" · {len(marks):,} marked" + (f" ({hidden:,} not shown)" if hidden else "")
         if self.filter_text:
             text += f" · filter “{self.filter_text}”"
         return text
+
+    def summary_line(self) -> str:
+        """The rows in a few words."""
+        return self.summary(self.table.rows)
 
     def set_filter(self, text: str) -> None:
         """Show only what matches ``text``."""

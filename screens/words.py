@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from cache.model import CheckStatus, MachineState
+from cache.model import STATES_WORST_FIRST, CheckStatus, MachineState
 
-STATE_SHAPES: dict[MachineState, tuple[str, str]] = {
+_SHAPES: dict[MachineState, tuple[str, str]] = {
     MachineState.FAILED: ("✗", "bad"),
     MachineState.UNHEALTHY: ("♡", "bad"),
     MachineState.OVERDUE: ("!", "bad"),
@@ -20,6 +20,8 @@ STATE_SHAPES: dict[MachineState, tuple[str, str]] = {
     MachineState.ONBOARDED: ("●", "good"),
     MachineState.HEALTHY: ("♥", "good"),
 }
+
+STATE_SHAPES = {state: _SHAPES[state] for state in STATES_WORST_FIRST}
 """For every state its shape and its tone, worst first: the order in which states are listed and sorted."""
 
 CHECK_SHAPES: dict[CheckStatus, tuple[str, str]] = {

@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 import msgspec
-from azure.core.rest import HttpRequest
 
 from cache import rows
 from cache.sighting import Condition, Place, Sighting, System, sighting_of
 from cache.text import clean
 from cache.values import microseconds_or_none
-from console.gateway.errors import BadAnswer, Throttled
-from console.gateway.graph import API, MOST_SUBSCRIPTIONS, PAGE, TRUNCATED, query
+from console.gateway.errors import BadAnswer
+from console.gateway.graph import MOST_SUBSCRIPTIONS, PAGE, Pacer, Page, chain, page_of
 from console.gateway.machines import extensions_of_graph, machine_of_graph, os_type, power_of_code
-from console.gateway.reading import Send, document_of, fetch_body, items, moment, part_of, resource_id, tags_of, text
-from console.gateway.transport import BUDGET, OnWait, Sleep, Wait, quota_reset
+from console.gateway.reading import Send, moment, part_of, resource_id, tags_of
+from console.gateway.transport import OnWait, Sleep
 
 CHAINS = 8
 """Chains of pages that are followed at the same time."""
@@ -26,7 +25,6 @@ CHAINS = 8
 FEW = 25
 """Subscriptions for which another chain is worth its query."""
 
-WHAT = "asking Resource Graph"
 _REMEMBERED = 50_000
 _PLAIN_ID = re.compile(r"/[A-Za-z0-9/_.()-]+")
 
@@ -74,26 +72,16 @@ class Reader:
         self._extensions: dict[bytes, str] = {}
         self._tags: dict[bytes, str] = {}
 
-    def read(self, body: bytes) -> tuple[list[Sighting], str | None, bool, int | None]:
-        """The machines of a page, the token of the next, whether the answer was cut short, and how many rows there are in all."""
+    def read(self, body: bytes) -> Page:
+        """The machines of a page."""
         try:
             page = self._page.decode(body)
         except (msgspec.DecodeError, ValueError, RecursionError):
-            return self._patiently(body)
+            patient = page_of(body)
+            machines = [machine_of_graph(row) for row in patient.rows]
+            return patient._replace(rows=[sighting_of(one, one.subscription_id) for one in machines if one.id])
         cut = str(page.resultTruncated).lower() == "true" and not page.skip_token
-        return [self._sighting(row) for row in page.data if row.id], page.skip_token or None, cut, page.totalRecords
-
-    def _patiently(self, body: bytes) -> tuple[list[Sighting], str | None, bool, int | None]:
-        document = document_of(body, WHAT)
-        if not isinstance(document.get("data"), list):  # nothing read is not the same as nothing there
-            raise BadAnswer("Resource Graph answered without rows.")
-        machines = [machine_of_graph(row) for row in items(document, "data")]
-        token = document.get("$skipToken")
-        token = token if isinstance(token, str) and token else None
-        cut = text(document, "resultTruncated").lower() == "true" and token is None
-        total = document.get("totalRecords")
-        found = [sighting_of(one, one.subscription_id) for one in machines if one.id]
-        return found, token, cut, total if isinstance(total, int) else None
+        return Page([self._sighting(row) for row in page.data if row.id], page.skip_token or None, cut, page.totalRecords)
 
     def _sighting(self, row: _Row) -> Sighting:
         said = self._said
@@ -162,48 +150,6 @@ def _remember(memory: dict[Any, Any], key: Any, value: Any) -> Any:
     return value
 
 
-class Pacer:
-    """Lets queries go at the pace that Resource Graph's headers allow, all chains together."""
-
-    def __init__(self, on_wait: OnWait | None, sleep: Sleep) -> None:
-        self._on_wait = on_wait
-        self._sleep = sleep
-        self._turn = asyncio.Lock()
-        self._left: int | None = None
-        self._reset = 0.0
-
-    async def turn(self) -> None:
-        """Wait until a query may be sent. Raises :class:`Throttled` when that is too long."""
-        async with self._turn:
-            if self._left is not None and self._left <= 0 and self._reset > 0:
-                seconds = self._reset
-                if seconds > BUDGET:
-                    raise Throttled(
-                        f"Resource Graph asks to wait {seconds:.0f} seconds, which is too long. It is tried again with the next reading."
-                    )
-                self._tell(seconds, "the quota of Resource Graph is used up")
-                await self._sleep(seconds)
-                self._tell(0.0, "")
-                self._left = None
-            if self._left is not None:
-                self._left -= 1
-
-    def told(self, headers: Mapping[str, str]) -> None:
-        """What an answer says about the quota. The lowest number counts, since answers overtake each other."""
-        remaining = str(headers.get("x-ms-user-quota-remaining", ""))
-        if remaining.isdecimal():
-            told = int(remaining)
-            refilled = self._left is None or told > self._left + CHAINS  # more than answers that overtake each other can explain
-            self._left = told if self._left is None or refilled else min(self._left, told)
-            self._reset = quota_reset(headers) or 0.0
-            if self._reset == 0.0:
-                self._left = None
-
-    def _tell(self, seconds: float, reason: str) -> None:
-        if self._on_wait is not None:
-            self._on_wait(Wait("Resource Graph", seconds, reason, 1))
-
-
 def groups_of(subscription_ids: Sequence[str]) -> list[list[str]]:
     """The subscriptions in at most :data:`CHAINS` groups of like size, or as many as the size of a query demands; few are one group."""
     count = max(1, min(CHAINS, len(subscription_ids) // FEW), -(-len(subscription_ids) // MOST_SUBSCRIPTIONS))
@@ -227,32 +173,17 @@ async def machines(
     reading = asyncio.Lock()
     ready: asyncio.Queue[list[Sighting] | None] = asyncio.Queue()
 
-    async def chain(group: list[str]) -> None:
-        token: str | None = None
-        tokens: set[str] = set()
+    async def read(body: bytes) -> Page:
+        async with reading:
+            return await asyncio.to_thread(reader.read, body)
+
+    async def follow(group: list[str]) -> None:
         ids: set[str] = set()
         expected: int | None = None
-        while True:
-            options: dict[str, Any] = {"resultFormat": "objectArray", "$top": page}
-            if token is not None:
-                options["$skipToken"] = token
-            body = {"subscriptions": group, "query": query("machines"), "options": options}
-            await pacer.turn()
-            request = HttpRequest("POST", f"{origin}/providers/Microsoft.ResourceGraph/resources?api-version={API}", json=body)
-            answer, headers = await fetch_body(send, request, WHAT)
-            pacer.told(headers)
-            async with reading:
-                found, token, cut, total = await asyncio.to_thread(reader.read, answer)
-            if cut or headers.get("x-ms-tenant-subscription-limit-hit", "").lower() == "true":
-                raise BadAnswer(TRUNCATED)
-            expected = total if expected is None else expected
-            ids.update(one.id for one in found)
-            ready.put_nowait(found)
-            if token is None:
-                break
-            if token in tokens:
-                raise BadAnswer("Resource Graph names the same page twice, so its answer does not end.")
-            tokens.add(token)
+        async for found in chain(send, origin, "machines", group, read, pacer, page):
+            expected = found.total if expected is None else expected
+            ids.update(one.id for one in found.rows)
+            ready.put_nowait(found.rows)
         if expected is not None and len(ids) < expected:
             raise BadAnswer(f"Resource Graph left out {expected - len(ids):,} of {expected:,} machines between its pages.")
 
@@ -260,7 +191,7 @@ async def machines(
         try:
             async with asyncio.TaskGroup() as group:
                 for one in groups_of(subscription_ids):
-                    group.create_task(chain(one))
+                    group.create_task(follow(one))
         finally:
             ready.put_nowait(None)
 

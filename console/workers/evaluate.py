@@ -23,13 +23,18 @@ _DECIDING = ("state", "servers_plan", "integration", "linux", "unified", "provid
 """What of a subscription the states of its machines depend on."""
 
 
+async def _first_in_tenant(fleet: FleetCache) -> bool:
+    """Whether nothing in the tenant is aboard yet, so that Azure may take longer."""
+    return not any(count for state, count in (await fleet.state_counts()).items() if state in ABOARD)
+
+
 async def judge_of(fleet: FleetCache, clock: Clock) -> Judge:
     """What says in which state a machine is that a listing shows, by the settings that are known now.
 
     Machines that have in common all that decides are judged once.
     """
     subscriptions = {row.subscription.id.lower(): row.subscription for row in await fleet.subscriptions()}
-    first_in_tenant = not any(count for state, count in (await fleet.state_counts()).items() if state in ABOARD)
+    first_in_tenant = await _first_in_tenant(fleet)
     now = clock.now()
     judged: dict[tuple[object, ...], Onboarding] = {}
     alike = {key: tuple(getattr(one, name) for name in _DECIDING) for key, one in subscriptions.items()}
@@ -76,7 +81,7 @@ async def evaluate(
     previous = await fleet.onboardings(subscription_ids)
     ticks = await journal.ticks()
     wanted = None if subscription_ids is None else {one.lower() for one in subscription_ids}
-    first_in_tenant = not any(count for state, count in (await fleet.state_counts()).items() if state in ABOARD)
+    first_in_tenant = await _first_in_tenant(fleet)
     for row in await fleet.subscriptions():
         subscription = row.subscription
         key = subscription.id.lower()

@@ -9,7 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
+from cache import model
 from cache.model import CheckStatus, MachineState
+from screens import words
 from screens.words import (
     ALERT_STATUSES,
     CHECK_SHAPES,
@@ -79,3 +81,10 @@ def test_times_that_are_not_known_say_so() -> None:
 def test_counts_speak_english() -> None:
     assert [count(number, "machine") for number in (0, 1, 1204)] == ["0 machines", "1 machine", "1,204 machines"]
     assert count(2, "entry", "entries") == "2 entries"
+
+
+def test_the_orders_of_the_words_are_those_of_the_model() -> None:
+    assert tuple(words.SEVERITIES) == model.SEVERITIES
+    assert [rank for rank, _, _ in words.SEVERITIES.values()] == [*range(len(model.SEVERITIES))]
+    assert tuple(words.ALERT_STATUSES) == model.ALERT_STATUSES
+    assert set(words.STATE_SHAPES) == set(model.MachineState)
