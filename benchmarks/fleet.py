@@ -14,6 +14,9 @@ from typing import Any
 TENANT = "7d8a0c5e-0000-4000-8000-00000000beac"
 PRINCIPAL = "bench@contoso.example"
 PER_SUBSCRIPTION = 50
+PER_GROUP = 10
+"""Machines of a resource group, which share its team, stage, region and tags."""
+
 START = datetime(2026, 3, 1, 6, 0, tzinfo=UTC)
 
 ROLES = ("web", "api", "sql", "app", "cache", "queue", "build", "batch", "proxy", "store")
@@ -77,16 +80,17 @@ def machine(number: int) -> MadeUp:
     """One machine."""
     subscription, place = divmod(number, PER_SUBSCRIPTION)
     mixed = (number * 2_654_435_761) & 0xFFFF_FFFF
-    role, stage, team = ROLES[mixed % 10], STAGES[(mixed >> 4) % 7], TEAMS[(mixed >> 8) % 8]
+    shared = ((number // PER_GROUP) * 2_246_822_519) & 0xFFFF_FFFF
+    role, stage, team = ROLES[mixed % 10], STAGES[(shared >> 4) % 7], TEAMS[(shared >> 8) % 8]
     name = f"{role}-{stage}-{team}-{number:06d}"
-    group = f"rg-{team}-{stage}-{place // 10:02d}"
+    group = f"rg-{team}-{stage}-{place // PER_GROUP:02d}"
     state, reason, extension = STATES[(mixed >> 12) % len(STATES)]
     system = SYSTEMS[(mixed >> 16) % len(SYSTEMS)]
     power = "deallocated" if (mixed >> 20) % 16 == 0 else "running"
     owner = subscription_id(subscription)
     whole = f"/subscriptions/{owner}/resourceGroups/{group}/providers/Microsoft.Compute/virtualMachines/{name}"
     since = START + timedelta(minutes=mixed % 40_000)
-    region = REGIONS[(mixed >> 24) % 5]
+    region = REGIONS[(shared >> 24) % 5]
     return MadeUp(
         number, whole, name, owner, subscription_name(subscription), group, region, system, power, state, reason, extension, since
     )
@@ -111,7 +115,7 @@ def graph_row(one: MadeUp, generation: int = 0) -> dict[str, Any]:
         "tags": {
             "environment": one.name.split("-")[1],
             "owner": f"{one.resource_group}@contoso.example",
-            "costCenter": f"{one.number % 97:04d}",
+            "costCenter": f"{one.number // PER_GROUP % 97:04d}",
         },
         "osType": os_type,
         "osName": os_name,

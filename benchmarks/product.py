@@ -26,6 +26,12 @@ CLOSED = 9
 MACHINE = r"(?:web|api|sql|app|cache|queue|build|batch|proxy|store)-(?:prod|test|dev|stage)-[a-z]+-\d{6}"
 """What shows that rows are on the screen."""
 
+MACHINE_CUT = MACHINE.removesuffix(r"+-\d{6}")
+"""The same where the terminal is so narrow that names are cut."""
+
+ARRANGED = r"\d of [\d,]+ "
+"""What shows that the whole fleet is in memory, filterable, and not only its first rows on the screen."""
+
 SORTED_BY_NAME = ("s",)
 """The keys that sort the table of machines by name, from the order in which it opens: then a change of state moves no row."""
 
@@ -73,7 +79,8 @@ def reach_machines(program: Program, timeout: float = 120.0) -> float:
         program.wait_for("Quit", timeout)
         program.settle(0.5)
         program.send("4")
-    return program.wait_for(MACHINE, timeout)
+    program.wait_for(MACHINE, timeout)
+    return program.wait_for(ARRANGED, timeout)
 
 
 def sort_columns() -> int:
@@ -225,9 +232,10 @@ def token() -> str:
 
 @asynccontextmanager
 async def connected(home: Path, cloud: Path) -> AsyncIterator[Any]:
-    """A connection of the console's, as its verbs make one."""
+    """A connection of the console's, as its verbs make one. What reads is imported before, as the console does."""
     from cache.activity import Activity
     from console.session import connect
+    from console.workers import apart  # noqa: F401
 
     setup = set_up(home, cloud, {"MDE_CONSOLE_TOKEN": token()})
     connection = await connect(setup, Activity(setup.clock))
@@ -240,9 +248,9 @@ async def connected(home: Path, cloud: Path) -> AsyncIterator[Any]:
 async def sync(connection: Any) -> int:
     """Read subscriptions and machines, with their states, into the cache. Returns how many machines are known then."""
     from cache.model import Source
-    from console.workers.sync import sync as read
+    from console.workers.apart import read_fleet
 
-    report = await read(connection.work, sources=frozenset({Source.SUBSCRIPTIONS, Source.MACHINES}))
+    report = await read_fleet(connection.work, sources=frozenset({Source.SUBSCRIPTIONS, Source.MACHINES}))
     if report.problems:
         raise Unmeasurable(f"the sync had problems: {report.problems[0].message}")
     return sum((await connection.fleet.state_counts()).values())

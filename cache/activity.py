@@ -8,10 +8,16 @@ from datetime import datetime
 
 from cache.clock import Clock
 
+SOON = 5
+"""Seconds of a task after which its pace tells something."""
+
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """Something under way. ``done`` of ``total`` (``None``: not known yet); ``note`` says what holds it up, if anything."""
+    """Something under way. ``done`` of ``total`` (``None``: not known yet), in ``pages`` of an answer; ``note`` says what holds it up.
+
+    ``before`` of it was done when the task began: what was done long ago tells nothing of how fast it is.
+    """
 
     key: str
     what: str
@@ -19,6 +25,15 @@ class Task:
     done: int = 0
     total: int | None = None
     note: str = ""
+    pages: int = 0
+    before: int = 0
+
+    def seconds_left(self, now: datetime) -> float | None:
+        """How long it still takes at the pace so far; ``None`` where nothing can be said yet."""
+        seconds, got = (now - self.started).total_seconds(), self.done - self.before
+        if self.total is None or self.done > self.total or got <= 0 or seconds < SOON:
+            return None
+        return (self.total - self.done) * seconds / got
 
 
 class Activity:
@@ -27,6 +42,7 @@ class Activity:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._tasks: dict[str, Task] = {}
+        self._failures: dict[str, str] = {}
         self._subscribers: list[Callable[[], None]] = []
         self._paused = False
 
@@ -50,12 +66,15 @@ class Activity:
 
         return unsubscribe
 
-    def begin(self, key: str, what: str, total: int | None = None) -> None:
-        """A task starts, or starts over."""
-        self._tasks[key] = Task(key, what, self._clock.now(), total=total)
+    def begin(self, key: str, what: str, total: int | None = None, done: int = 0) -> None:
+        """A task starts, or starts over; ``done`` of it is done already."""
+        self._failures.pop(key, None)
+        self._tasks[key] = Task(key, what, self._clock.now(), done, total, before=done)
         self._tell()
 
-    def advance(self, key: str, done: int | None = None, total: int | None = None, note: str | None = None) -> None:
+    def advance(
+        self, key: str, done: int | None = None, total: int | None = None, note: str | None = None, pages: int | None = None
+    ) -> None:
         """A task got on, or says what holds it up. A task that is not under way is left alone."""
         task = self._tasks.get(key)
         if task is None:
@@ -65,13 +84,20 @@ class Activity:
             done=task.done if done is None else done,
             total=task.total if total is None else total,
             note=task.note if note is None else note,
+            pages=task.pages if pages is None else pages,
         )
         self._tell()
 
-    def end(self, key: str) -> None:
-        """A task is over, however it ended."""
-        if self._tasks.pop(key, None) is not None:
+    def end(self, key: str, failure: str = "") -> None:
+        """A task is over; ``failure`` says why it came to nothing, and is remembered until it begins anew."""
+        if failure:
+            self._failures[key] = failure
+        if self._tasks.pop(key, None) is not None or failure:
             self._tell()
+
+    def failure(self, key: str) -> str:
+        """Why a task came to nothing the last time; empty if it did not."""
+        return self._failures.get(key, "")
 
     def tasks(self) -> tuple[Task, ...]:
         """What is under way."""

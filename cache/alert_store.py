@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from typing import Any, NamedTuple
 
 import aiosqlite
@@ -36,6 +37,13 @@ _ALERTS = """SELECT a.id, a.name, p.subscription_id, p.resource_group, p.locatio
     LEFT JOIN freshness f ON f.source = 'alerts' AND f.subscription_id = p.subscription_id"""
 _NEWEST_FIRST = " ORDER BY a.generated DESC, a.id"
 OPEN = "status IN ('Active', 'InProgress')"
+
+
+_SECOND, _EPOCH = 1_000_000, 1_577_836_800
+"""Microseconds in a second, and the seconds from 1970 to 2020, from which digests count."""
+
+AlertDigest = dict[tuple[str, str], tuple[int, int]]
+"""By two texts that alerts have in common: how many there are, and the sum of the whole seconds from 2020 to when each was generated."""
 
 
 class AlertKind(NamedTuple):
@@ -133,9 +141,10 @@ class AlertStore(FleetEditing):
             keys = seen.get(place)
             if keys is None:
                 keys = seen[place] = self._seen_of("alerts", one.place.subscription_id, sync_id)
-            facts = (one.name, place, kind_of(one.kind), one.status, one.machine_id, one.compromised_entity, one.started, one.generated)
             low = one.id.lower()
             old = known.get(low)
+            machine_id = one.machine_id if one.machine_id is not None or old is None else old[5]  # a list may tell less than the details
+            facts = (one.name, place, kind_of(one.kind), one.status, machine_id, one.compromised_entity, one.started, one.generated)
             if old is None:
                 last += 1
             key = last if old is None else old[0]
@@ -192,10 +201,21 @@ class AlertStore(FleetEditing):
         where, values = within_places("a.place", subscription_ids)
         return await self._database.records(_alert, _ALERTS + where + _NEWEST_FIRST, values)
 
+    async def alerts_since(self, since: datetime, subscription_ids: Ids | None = None) -> list[Alert]:
+        """The alerts that were generated at ``since`` or later, newest first."""
+        where, values = within_places("a.place", subscription_ids)
+        sql = f"{_ALERTS}{where}{' AND' if where else ' WHERE'} a.generated >= ?{_NEWEST_FIRST}"
+        return await self._database.records(_alert, sql, (*values, microseconds(since)))
+
     async def alert(self, alert_id: str) -> Alert | None:
         """One alert."""
         found = await self._database.fetch(f"{_ALERTS} WHERE a.id = ?", (clean(alert_id),))
         return _alert(found[0]) if found else None
+
+    async def some_alerts(self, alert_ids: Ids) -> list[Alert]:
+        """Those of the alerts with these ids that are known, newest first."""
+        sql = f"{_ALERTS} WHERE a.id IN (SELECT value FROM json_each(?)){_NEWEST_FIRST}"
+        return await self._database.records(_alert, sql, (to_json([clean(one) for one in alert_ids]),))
 
     async def alert_window(self, keys: Sequence[int]) -> dict[int, Alert]:
         """Some alerts by key; one that is gone is left out."""
@@ -207,6 +227,11 @@ class AlertStore(FleetEditing):
         where, values = within_places("place", subscription_ids)
         sql = f"SELECT key FROM alerts INDEXED BY alerts_by_time{where} ORDER BY generated DESC, id LIMIT ?"
         return [int(row[0]) for row in await self._database.fetch(sql, (*values, limit))]
+
+    async def alert_total(self, subscription_ids: Ids | None = None) -> int:
+        """How many alerts there are."""
+        where, values = within_places("place", subscription_ids)
+        return int((await self._database.fetch(f"SELECT COUNT(*) FROM alerts{where}", values))[0][0])
 
     async def alerts_of_machine(self, machine_id: str) -> list[Alert]:
         """The alerts about one machine, newest first."""
@@ -220,6 +245,30 @@ class AlertStore(FleetEditing):
             "GROUP BY a.kind) JOIN alert_kinds k ON k.key = kind GROUP BY k.severity"
         )
         return {clean(severity): int(count) for severity, count in await self._database.fetch(sql, values)}
+
+    async def alert_digest(self) -> AlertDigest:
+        """The digest of all alerts by status and severity."""
+        return await self._digest("a.status, k.severity", "JOIN alert_kinds k ON k.key = a.kind")
+
+    async def alert_digest_by_subscription(self) -> AlertDigest:
+        """The digest of all alerts by subscription id in lower case and status."""
+        return await self._digest("lower(p.subscription_id), a.status", "JOIN places p ON p.key = a.place")
+
+    async def _digest(self, keys: str, join: str) -> AlertDigest:
+        seconds = f"COALESCE(SUM(a.generated / {_SECOND} - {_EPOCH}), 0)"
+        found = await self._database.fetch(f"SELECT {keys}, COUNT(*), {seconds} FROM alerts a {join} GROUP BY 1, 2")
+        return {(clean(row[0]), clean(row[1])): (int(row[2]), int(row[3])) for row in found}
+
+    async def newest_alert(self) -> datetime | None:
+        """When the newest alert was generated."""
+        found = await self._database.fetch("SELECT MAX(generated) FROM alerts INDEXED BY alerts_by_time")
+        return moment_of(found[0][0])
+
+    async def newest_without_details(self, among: int) -> list[str]:
+        """The ids of those of the newest ``among`` alerts of which only a list has told."""
+        sql = """SELECT id FROM (SELECT id, key FROM alerts INDEXED BY alerts_by_time ORDER BY generated DESC, id LIMIT ?) a
+            LEFT JOIN alert_details d ON d.alert = a.key WHERE d.alert IS NULL"""
+        return [clean(row[0]) for row in await self._database.fetch(sql, (among,))]
 
     async def open_alerts_by_subscription(self) -> dict[str, int]:
         """How many alerts are Active or InProgress, by subscription id in lower case."""

@@ -14,16 +14,21 @@ import numpy as np
 import numpy.typing as npt
 
 from cache.filter import Age, Contains, Filter, Term, Test
+from cache.names import Names
 
 Mask = npt.NDArray[np.bool_]
 Keys = npt.NDArray[np.int64]
-Numbers = npt.NDArray[np.int64]
+Numbers = npt.NDArray[np.int64] | npt.NDArray[np.int32]
 
 MISSING = np.iinfo(np.int64).min
 """Stands for a time that is not known."""
 
+_LAST = np.iinfo(np.int64).max
 _REMEMBERED_MASKS = 48
 SortKey = Callable[[str], Any]
+
+_FEW_TEXTS = 4_096
+"""Up to so many distinct texts the way from a text to its number is kept, beyond it is made anew when it is needed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,69 +40,111 @@ class Order:
 
 
 class Dimension:
-    """One column of numbers that stand for distinct values, and what each of the fields of such a value reads."""
+    """One column of numbers that stand for values. A value has several fields; of each field every distinct text is kept once."""
 
-    def __init__(self, fields: Sequence[str]) -> None:
+    def __init__(self, fields: Sequence[str], numbers: npt.DTypeLike = np.int32) -> None:
         self.fields = tuple(fields)
-        self.codes = np.zeros(0, np.int32)
-        self._values: list[Mapping[str, str]] = [dict.fromkeys(fields, "")]
-        self._folded: dict[str, list[str]] = {name: [""] for name in (*fields, "")}
+        self.codes = np.zeros(0, numbers)
+        self._count = 1
+        self._texts: dict[str, list[str]] = {name: [""] for name in fields}
+        self._folded: dict[str, list[str]] = {name: [""] for name in fields}
+        self._known: dict[str, dict[str, int]] = {}
+        self._of_value: dict[str, npt.NDArray[np.int32]] = {name: np.zeros(1, np.int32) for name in fields}
 
     def __len__(self) -> int:
-        return len(self._values)
+        return self._count
 
-    def put(self, code: int, value: Mapping[str, str], more: str = "") -> None:
-        """What the number ``code`` (1 and on; 0 is nothing) stands for; ``more`` is found by free text besides the fields."""
-        while len(self._values) <= code:
-            self._values.append(self._values[0])
-            for folded in self._folded.values():
-                folded.append("")
-        self._values[code] = value
+    def grow(self, count: int) -> None:
+        """There may be numbers up to before ``count``: growing once leaves fewer holes in memory than growing often."""
+        for name, numbers in self._of_value.items():
+            if count > len(numbers):
+                self._of_value[name] = np.concatenate([numbers, np.zeros(count - len(numbers), np.int32)])
+
+    def put(self, codes: Sequence[int], values: Mapping[str, Sequence[str]]) -> None:
+        """What the numbers ``codes`` (1 and on; 0 is nothing) stand for, field by field."""
+        if not codes:
+            return
+        last = max(codes)
+        at = np.array(codes, np.int64)
+        have = len(self._of_value[self.fields[0]])
+        if last >= have:
+            self.grow(max(last + 1, have + 64, have + have // 4))
         for name in self.fields:
-            self._folded[name][code] = value[name].casefold()
-        self._folded[""][code] = " ".join((*value.values(), more)).casefold()
+            texts = self._texts[name]
+            known = self._known.pop(name, None) or {text: number for number, text in enumerate(texts)}
+            for text in values[name]:
+                if text not in known:
+                    known[text] = len(texts)
+                    texts.append(text)
+                    folded = text.casefold()
+                    self._folded[name].append(text if folded == text else folded)
+            self._of_value[name][at] = [known[text] for text in values[name]]
+            if len(known) < _FEW_TEXTS:
+                self._known[name] = known
+        self._count = max(self._count, last + 1)
 
     def text(self, code: int, field: str) -> str:
         """What a field of a value reads."""
-        return self._values[code].get(field, "")
-
-    def folded(self, field: str) -> list[str]:
-        """A field of every value, casefolded, by number; the field ``""`` is all of a value."""
-        return self._folded[field]
+        return self._texts[field][int(self._of_value[field][code])]
 
     def mask(self, field: str, test: Test) -> Mask:
-        """The rows whose value passes."""
-        hits = np.fromiter((test.accepts(text) for text in self._folded[field]), np.bool_, len(self._values))
-        if not hits.any():
-            return np.zeros(len(self.codes), np.bool_)
-        return hits[self.codes]
+        """The rows whose value passes in a field; in any of them where ``field`` is empty."""
+        values = np.zeros(self._count, np.bool_)
+        for name in (field,) if field else self.fields:
+            folded = self._folded[name]
+            part = test.part if isinstance(test, Contains) else None
+            hits = np.array([part in text for text in folded] if part is not None else [test.accepts(text) for text in folded], np.bool_)
+            if hits.any():
+                values |= hits[self._of_value[name][: self._count]]
+        return values[self.codes] if values.any() else np.zeros(len(self.codes), np.bool_)
+
+    def mask_of(self, field: str, accepts: Callable[[str], bool]) -> Mask:
+        """The rows whose value reads in a field what is accepted."""
+        hits = np.fromiter(map(accepts, self._texts[field]), np.bool_, len(self._texts[field]))
+        return hits[self._of_value[field][self.codes]]
+
+    def counts(self, field: str, rows: Mask) -> list[tuple[str, int]]:
+        """How many of these rows read what in a field, most first."""
+        counts = np.bincount(self._of_value[field][self.codes[rows]], minlength=len(self._texts[field]))
+        found = [(self._texts[field][number], int(counts[number])) for number in np.flatnonzero(counts)]
+        return sorted(found, key=lambda item: (-item[1], item[0].casefold()))
 
     def ranks(self, field: str, rank: SortKey | None) -> Numbers:
         """For every row the place of its value among all values of a field; equal texts share one."""
         texts = self._folded[field]
         distinct = sorted(set(texts), key=rank if rank is not None else None)
         places = {text: place for place, text in enumerate(distinct)}
-        by_code = np.fromiter((places[text] for text in texts), np.int64, len(texts))
-        return by_code[self.codes]
+        by_text = np.array([places[text] for text in texts], np.int32)
+        return by_text[self._of_value[field][self.codes]]
 
 
 class Columns:
-    """Rows by key. ``dimensions`` are named; ``names`` is the text that is the row's own; ``times`` are microseconds since 1970.
+    """Rows by key. ``dimensions`` are named; ``name`` is the text that is the row's own and sorts; ``texts`` are others of its own that
+    are only found; ``times`` are microseconds since 1970.
 
     Every method costs some milliseconds at a hundred thousand rows: call it from a thread, one at a time.
     """
 
-    def __init__(self, dimensions: Mapping[str, Dimension], name: str, times: Sequence[str], ranks: Mapping[str, SortKey]) -> None:
+    def __init__(
+        self,
+        dimensions: Mapping[str, Dimension],
+        name: str,
+        times: Sequence[str],
+        ranks: Mapping[str, SortKey],
+        texts: Sequence[str] = (),
+    ) -> None:
         self.dimensions = dict(dimensions)
         self.name = name
         self.alive = np.zeros(0, np.bool_)
-        self._names: list[str] = []
+        self._names = Names()
+        self._texts = {text: Names() for text in texts}
         self._times = {time: np.zeros(0, np.int64) for time in times}
         self._field_of = {field: dimension for dimension in self.dimensions.values() for field in dimension.fields}
         self._ranks = dict(ranks)
         self._name_ranks: Numbers | None = None
         self._masks: dict[tuple[str, Test], Mask] = {}
         self._sorted: tuple[tuple[Order, ...], Keys] | None = None
+        self._named: Keys | None = None
 
     def __len__(self) -> int:
         return int(np.count_nonzero(self.alive))
@@ -105,24 +152,27 @@ class Columns:
     # Keeping up
 
     def put(
-        self, keys: Sequence[int], names: Sequence[str], codes: Mapping[str, Sequence[int]], times: Mapping[str, Sequence[int]]
+        self,
+        keys: Sequence[int],
+        names: Sequence[str],
+        codes: Mapping[str, Sequence[int]],
+        times: Mapping[str, Sequence[int]],
+        texts: Mapping[str, Sequence[str]] | None = None,
     ) -> None:
         """Insert or replace rows, column by column."""
         if not keys:
             return
         at = np.array(keys, np.int64)
-        self._grow(int(at.max()) + 1)
-        renamed = False
-        for key, name in zip(keys, names, strict=True):
-            folded = name.casefold()
-            if self._names[key] != folded:
-                self._names[key] = folded
-                renamed = True
-        if renamed or not self.alive[at].all():
+        last, have = int(at.max()), len(self.alive)
+        if last >= have:
+            self.grow(max(last + 1, have + 64, have + have // 8))
+        if self._names.put(keys, names):
             self._name_ranks = None
+        for text, own in (texts or {}).items():
+            self._texts[text].put(keys, own)
         self.alive[at] = True
         for dimension, numbers in codes.items():
-            self.dimensions[dimension].codes[at] = np.array(numbers, np.int32)
+            self.dimensions[dimension].codes[at] = numbers
         for time, values in times.items():
             self._times[time][at] = np.array(values, np.int64)
         self._forget()
@@ -141,22 +191,31 @@ class Columns:
     def _forget(self) -> None:
         self._masks.clear()
         self._sorted = None
+        self._named = None
 
-    def _grow(self, size: int) -> None:
-        have = len(self.alive)
-        if size <= have:
+    def grow(self, size: int) -> None:
+        """There may be keys up to before ``size``: growing once leaves fewer holes in memory than growing often."""
+        more = size - len(self.alive)
+        if more <= 0:
             return
-        room = max(size, have + have // 8, 64)
-        more = room - have
         self.alive = np.concatenate([self.alive, np.zeros(more, np.bool_)])
-        self._names.extend([""] * more)
+        for names in (self._names, *self._texts.values()):
+            names.grow(size)
         for dimension in self.dimensions.values():
-            dimension.codes = np.concatenate([dimension.codes, np.zeros(more, np.int32)])
+            dimension.codes = np.concatenate([dimension.codes, np.zeros(more, dimension.codes.dtype)])
         for time, values in self._times.items():
             self._times[time] = np.concatenate([values, np.full(more, MISSING, np.int64)])
         self._name_ranks = None
 
     # Asking
+
+    def narrowed(self, mask: Mask | None, only: Collection[int] | None) -> Mask | None:
+        """``mask`` without the rows that are not among ``only``; ``None`` stands for no narrowing."""
+        if only is None:
+            return mask
+        found = np.zeros(len(self.alive), np.bool_)
+        found[[key for key in only if 0 <= key < len(found)]] = True
+        return found if mask is None else found & mask
 
     def arrange(
         self,
@@ -167,15 +226,16 @@ class Columns:
         within: Mask | None = None,
         always: Collection[int] = (),
     ) -> Keys:
-        """The keys of the rows that pass all of ``wanted`` (or are among ``always``) and ``within``, in this order.
+        """The keys of the rows that pass all of ``wanted`` and ``within``, in this order; the first of ``wanted`` lets ``always`` pass too.
 
-        Rows that compare equal lie by name, then by age of the row. ``now`` is in microseconds since 1970.
+        Times that are not known lie last in either direction. Rows that compare equal lie by name, then by age of the row. ``now`` is in
+        microseconds since 1970.
         """
         mask = np.ones(len(self.alive), np.bool_)
-        for one in wanted:
+        for place, one in enumerate(wanted):
             mask &= one.evaluate(lambda term: self._mask_of(term, now), np.ones(len(self.alive), np.bool_))
-        if always:
-            mask[[key for key in always if key < len(mask)]] = True
+            if always and not place:
+                mask[[key for key in always if key < len(mask)]] = True
         if within is not None:
             mask &= within
         ordered = self._order(tuple(order))
@@ -186,6 +246,12 @@ class Columns:
         one = self.dimensions[dimension]
         hits = np.fromiter((accepts(code) for code in range(len(one))), np.bool_, len(one))
         return hits[one.codes]
+
+    def present(self, keys: Collection[int]) -> frozenset[int]:
+        """Those of ``keys`` whose rows are there."""
+        at = np.fromiter(keys, np.int64, len(keys))
+        at = at[at < len(self.alive)]
+        return frozenset(at[self.alive[at]].tolist())
 
     def tally(self, keys: Keys, dimension: str) -> dict[int, int]:
         """How many of these rows have each number of a dimension."""
@@ -201,13 +267,7 @@ class Columns:
         dimension = self._field_of.get(field)
         if dimension is None:
             return []
-        mask = self.alive if within is None else self.alive & within
-        counts = np.bincount(dimension.codes[mask], minlength=len(dimension))
-        found: dict[str, int] = {}
-        for code in np.flatnonzero(counts):
-            text = dimension.text(int(code), field)
-            found[text] = found.get(text, 0) + int(counts[code])
-        return sorted(found.items(), key=lambda item: (-item[1], item[0].casefold()))
+        return dimension.counts(field, self.alive if within is None else self.alive & within)
 
     def _mask_of(self, term: Term, now: int) -> Mask:
         known = self._masks.get((term.field, term.test))
@@ -216,11 +276,15 @@ class Columns:
         if isinstance(term.test, Age):
             return self._by_age(term.field, term.test, now)
         if not term.field:
-            mask = self._by_name(term.test)
+            mask = self._names.mask(term.test)
+            for names in self._texts.values():
+                mask |= names.mask(term.test)
             for dimension in self.dimensions.values():
                 mask = mask | dimension.mask("", term.test)
         elif term.field == self.name:
-            mask = self._by_name(term.test)
+            mask = self._names.mask(term.test)
+        elif term.field in self._texts:
+            mask = self._texts[term.field].mask(term.test)
         else:
             found = self._field_of.get(term.field)
             mask = found.mask(term.field, term.test) if found is not None else np.zeros(len(self.alive), np.bool_)
@@ -228,13 +292,6 @@ class Columns:
             self._masks.pop(next(iter(self._masks)))
         self._masks[term.field, term.test] = mask
         return mask
-
-    def _by_name(self, test: Test) -> Mask:
-        names = self._names
-        if isinstance(test, Contains):
-            part = test.part
-            return np.fromiter([part in name for name in names], np.bool_, len(names))
-        return np.fromiter([test.accepts(name) for name in names], np.bool_, len(names))
 
     def _by_age(self, field: str, test: Age, now: int) -> Mask:
         values = self._times.get(field)
@@ -250,26 +307,37 @@ class Columns:
         """All rows that are there, sorted."""
         if self._sorted is not None and self._sorted[0] == order:
             return self._sorted[1]
-        keys: Keys = np.flatnonzero(self.alive)
-        keys = keys[np.argsort(self._ranks_of(self.name)[keys], kind="stable")]
+        keys = self._by_name()
         for one in reversed(order):
             values = self._ranks_of(one.field)[keys]
-            keys = keys[np.argsort(-values if one.backwards else values, kind="stable")]
+            keys = keys[_sorting(values, one.backwards)]
         self._sorted = (order, keys)
         return keys
+
+    def _by_name(self) -> Keys:
+        """All rows that are there, by name, then by age of the row."""
+        if self._named is None:
+            keys = np.flatnonzero(self.alive)
+            self._named = keys[_sorting(self._ranks_of(self.name)[keys], backwards=False)]
+        return self._named
 
     def _ranks_of(self, field: str) -> Numbers:
         if field == self.name:
             if self._name_ranks is None:
-                ranks = np.zeros(len(self._names), np.int64)
-                ranks[sorted(range(len(self._names)), key=self._names.__getitem__)] = np.arange(len(self._names))
-                self._name_ranks = ranks
+                self._name_ranks = self._names.ranks()
             return self._name_ranks
         values = self._times.get(field)
         if values is not None:
-            return np.where(values == MISSING, np.iinfo(np.int64).max, values)
+            return np.where(values == MISSING, _LAST, values)
         dimension = self._field_of.get(field)
         return dimension.ranks(field, self._ranks.get(field)) if dimension is not None else np.zeros(len(self.alive), np.int64)
+
+
+def _sorting(values: Numbers, backwards: bool) -> Keys:
+    """The order in which these are sorted, equal ones as they lie. Few distinct small numbers, as most are, take a tenth of the time."""
+    numbers = np.where(values == _LAST, _LAST, -values) if backwards else values
+    few = len(values) > 0 and values.dtype == np.int32 and int(values.max()) < 1 << 15
+    return np.argsort(numbers.astype(np.int16) if few else numbers, kind="stable")
 
 
 class KeyOrder:

@@ -6,8 +6,9 @@ import asyncio
 import logging
 import sqlite3
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -16,6 +17,7 @@ import aiosqlite
 from cache.errors import CacheBusy, CacheDamaged, CacheError, CacheTooNew, CacheUnwritable, DiskFull, damaged, from_os, from_sqlite, too_new
 from cache.files import on_network, private_file, private_folder, suspect
 from cache.schema import Schema
+from cache.turnstile import Turnstile
 
 __all__ = ["CacheBusy", "CacheDamaged", "CacheError", "CacheTooNew", "CacheUnwritable", "Database", "DiskFull", "Step"]
 
@@ -23,7 +25,8 @@ T = TypeVar("T")
 Values = Sequence[object]
 Row = Sequence[Any]
 
-_BUSY_SECONDS = 10.0
+_BUSY_SECONDS = 30.0
+_AT_ONCE = 100
 _MANY = 500  # rows from which turning them into records is left to a thread, so that the event loop keeps its pace
 
 # aiosqlite logs each statement with its values at DEBUG; what Azure says about machines does not belong in a log.
@@ -49,28 +52,33 @@ class Database:
     :class:`cache.errors.CacheError` or a subclass of it.
     """
 
-    def __init__(self, path: Path, advice: str, rebuildable: bool, writer: aiosqlite.Connection, reader: aiosqlite.Connection) -> None:
+    def __init__(
+        self, path: Path, advice: str, rebuildable: bool, writer: aiosqlite.Connection, reader: aiosqlite.Connection, *, counts: bool
+    ) -> None:
         self.path = path
         self._advice = advice
         self._rebuildable = rebuildable
         self._writer = writer
         self._reader = reader
         self._turn = asyncio.Lock()
+        self._turnstile = Turnstile(path.parent) if rebuildable else None
         self._closed = False
         self._seen_version = 0
+        self._counts = counts
+        self._told: dict[str, int] = {}
         self._subscribers: list[Callable[[frozenset[str]], None]] = []
 
     @classmethod
-    async def open(cls, path: Path, schema: Schema, *, durable: bool, rebuildable: bool, advice: str) -> Database:
+    async def open(cls, path: Path, schema: Schema, *, durable: bool, rebuildable: bool, advice: str, checked: bool = False) -> Database:
         """Open ``path``, making or migrating it. ``durable``: a committed write survives a power failure (``synchronous=FULL``).
 
         ``rebuildable``: damage met in use is remembered beside the file, so that the next ``open`` reports it at once.
-        ``advice`` is what the sentence about damage tells the user to do.
+        ``advice`` is what the sentence about damage tells the user to do. ``checked``: who has it open has looked for damage.
         """
         private_folder(path.parent)
         if rebuildable and suspect(path).exists():
             raise damaged(path, "damage was met when it was last used", advice)
-        unclean = _size(Path(f"{path}-wal")) > 0 or _size(Path(f"{path}-journal")) > 0
+        unclean = not checked and (_size(Path(f"{path}-wal")) > 0 or _size(Path(f"{path}-journal")) > 0)
         private_file(path)
         mode = "DELETE" if on_network(path) else "WAL"
         opened: list[aiosqlite.Connection] = []
@@ -84,8 +92,9 @@ class Database:
             await _configure(writer, mode, durable)
             await _configure(reader, mode, durable)
             await reader.execute("PRAGMA query_only = ON")
-            database = cls(path, advice, rebuildable, writer, reader)
+            database = cls(path, advice, rebuildable, writer, reader, counts="told" in schema.tables)
             await database.changed_elsewhere()
+            await database._told_elsewhere()
         except BaseException as error:
             for connection in opened:
                 await asyncio.shield(connection.close())
@@ -151,8 +160,10 @@ class Database:
         async with self._turn:
             self._require_open()
             try:
-                await self._writer.execute("BEGIN IMMEDIATE")
+                async with self._turnstile.passing(_BUSY_SECONDS) if self._turnstile is not None else nullcontext():
+                    await self._writer.execute("BEGIN IMMEDIATE")
                 result, changed = await work(self._writer)
+                times = await self._count(changed)
                 await self._writer.execute("COMMIT")
             except BaseException as error:
                 with suppress(sqlite3.Error):
@@ -161,8 +172,33 @@ class Database:
                 if isinstance(error, sqlite3.Error):
                     raise self._translated(error) from error
                 raise
+            for name, number in times.items():
+                if number == self._told.get(name, 0) + 1:  # else another process has written too: that is still to be found
+                    self._told[name] = number
         self.tell(changed)
         return result
+
+    async def _count(self, tables: frozenset[str]) -> dict[str, int]:
+        """Write down, where that is kept, that these tables changed, so that other processes find out; how often each has by now."""
+        if not self._counts or not tables:
+            return {}
+        names = sorted(tables)
+        sql = "INSERT INTO told (name, times) VALUES (?, 1) ON CONFLICT (name) DO UPDATE SET times = times + 1"
+        await self._writer.executemany(sql, [(name,) for name in names])
+        places = ", ".join("?" * len(names))
+        found = await self._writer.execute_fetchall(f"SELECT name, times FROM told WHERE name IN ({places})", names)
+        return {str(name): int(times) for name, times in found}
+
+    async def tables_changed_elsewhere(self) -> frozenset[str]:
+        """The tables that another process has said to have changed since this was last asked. Of a file that keeps no count: none."""
+        return await self._told_elsewhere() if self._counts and await self.changed_elsewhere() else frozenset()
+
+    async def _told_elsewhere(self) -> frozenset[str]:
+        if not self._counts:
+            return frozenset()
+        before, now = self._told, {str(name): int(times) for name, times in await self.fetch("SELECT name, times FROM told")}
+        self._told = now
+        return frozenset(name for name, times in now.items() if before.get(name, 0) != times)
 
     async def changed_elsewhere(self) -> bool:
         """Whether another process has written since this was last asked."""
@@ -186,6 +222,8 @@ class Database:
             if self._closed:
                 return
             self._closed = True
+            if self._turnstile is not None:
+                self._turnstile.close()
             try:
                 await self._reader.close()
             finally:
@@ -268,3 +306,13 @@ async def _migrate(connection: aiosqlite.Connection, path: Path, schema: Schema,
     lost = schema.tables - await _tables(connection)
     if lost:
         raise damaged(path, f"it lacks the table {min(lost)}", advice)
+
+
+async def insert(writer: aiosqlite.Connection, table: str, columns: str, rows: Sequence[Values]) -> None:
+    """Add rows, a hundred in a statement: the interpreter's lock is asked for once a statement, so that the event loop keeps its pace."""
+    one = f"({', '.join('?' * (columns.count(',') + 1))})"
+    whole = len(rows) - len(rows) % _AT_ONCE
+    if whole:
+        many = f"INSERT INTO {table} ({columns}) VALUES {', '.join([one] * _AT_ONCE)}"
+        await writer.executemany(many, ([*chain.from_iterable(rows[start : start + _AT_ONCE])] for start in range(0, whole, _AT_ONCE)))
+    await writer.executemany(f"INSERT INTO {table} ({columns}) VALUES {one}", rows[whole:])

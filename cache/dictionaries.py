@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import aiosqlite
+
+from cache.database import insert
 
 Value = tuple[Any, ...]
 
@@ -41,6 +43,12 @@ class Dictionary:
                 self._values[row[0]] = value
             self._last = max(self._values, default=0)
 
+    @property
+    def keys(self) -> Mapping[Value, int]:
+        """The values that are known with their numbers, for whoever looks up very many."""
+        assert self._keys is not None
+        return self._keys
+
     def key(self, value: Value) -> int:
         """The number of a value; a new value gets the next one."""
         assert self._keys is not None
@@ -59,10 +67,19 @@ class Dictionary:
 
     async def store(self, connection: aiosqlite.Connection) -> None:
         """Write what is new."""
-        if self._new:
-            marks = ", ".join("?" * len(self._new[0]))
-            await connection.executemany(f"INSERT INTO {self._table} (key, {self._columns}) VALUES ({marks})", self._new)
-            self._new = []
+        await insert(connection, self._table, f"key, {self._columns}", self._new)
+        self._new = []
+
+
+_USED = {
+    "places": "SELECT place FROM machines UNION SELECT place FROM alerts UNION SELECT place FROM counts",
+    "extension_sets": "SELECT extensions FROM machines WHERE extensions IS NOT NULL",
+    "tag_sets": "SELECT tags FROM machines",
+    "verdicts": "SELECT verdict FROM machines WHERE verdict IS NOT NULL UNION SELECT verdict FROM events UNION SELECT verdict FROM counts",
+    "answers": "SELECT answer FROM checks",
+    "alert_kinds": "SELECT kind FROM alerts",
+}
+"""Where the values of a table are named: what is named nowhere may go."""
 
 
 class Dictionaries:
@@ -75,11 +92,13 @@ class Dictionaries:
         self.extension_sets = Dictionary("extension_sets", "extensions")
         self.tag_sets = Dictionary("tag_sets", "tags")
         self.verdicts = Dictionary("verdicts", "state, reason, explanation, evidence, diagnosis")
+        self.answers = Dictionary("answers", "title, status, evidence, remedy, who, command, link, reference")
         self.alert_kinds = Dictionary("alert_kinds", "title, severity, product, alert_type, from_endpoint")
 
     def all(self) -> Iterable[Dictionary]:
         """Each of them."""
-        return (self.places, self.systems, self.conditions, self.extension_sets, self.tag_sets, self.verdicts, self.alert_kinds)
+        shared = (self.places, self.systems, self.conditions, self.extension_sets, self.tag_sets, self.verdicts)
+        return (*shared, self.answers, self.alert_kinds)
 
     def forget(self) -> None:
         """Forget what is known of all of them."""
@@ -95,3 +114,9 @@ class Dictionaries:
         """Write what is new in any of them."""
         for one in self.all():
             await one.store(connection)
+
+    async def prune(self, connection: aiosqlite.Connection) -> None:
+        """Take away the values that nothing names any more. The last one stays, so that no number ever gets another meaning."""
+        for table, used in _USED.items():
+            await connection.execute(f"DELETE FROM {table} WHERE key NOT IN ({used}) AND key < (SELECT MAX(key) FROM {table})")
+        self.forget()

@@ -79,7 +79,7 @@ async def bury(writer: aiosqlite.Connection, kind: str, keys: Iterable[int], cha
         await writer.execute("UPDATE feed SET floor = ?", (change,))
 
 
-async def number(connection: aiosqlite.Connection, sql: str) -> int:
+async def number(connection: aiosqlite.Connection, sql: str, values: Values = ()) -> int:
     """The one number that ``sql`` selects; 0 where there is none."""
-    found = next(iter(await connection.execute_fetchall(sql)), (0,))
+    found = next(iter(await connection.execute_fetchall(sql, values)), (0,))
     return int(found[0] or 0)

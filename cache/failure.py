@@ -7,7 +7,10 @@ from typing import ClassVar
 
 
 class Exit(IntEnum):
-    """What an exit code of the command line means. ``plan`` returns :data:`CHANGES` for a plan that would change something."""
+    """What an exit code of the command line means. ``plan`` returns :data:`CHANGES` for a plan that would change something.
+
+    Those from 20 on are about a file with a plan: nothing of it was sent.
+    """
 
     DONE = 0
     FAILED = 1
@@ -17,6 +20,15 @@ class Exit(IntEnum):
     CONFIGURATION = 5
     CACHE = 6
     REFUSED = 7
+    CANARY = 8
+    NO_ALERT = 9
+    PLAN_NOT_JSON = 20
+    PLAN_CUT = 21
+    PLAN_EDITED = 22
+    PLAN_UNREADABLE = 23
+    PLAN_NEWER = 24
+    PLAN_ELSEWHERE = 25
+    PLAN_OLD = 26
     USAGE = 64
     INTERRUPTED = 130
 

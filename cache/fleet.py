@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from types import TracebackType
 
 from cache.clock import Clock
 from cache.database import Database
 from cache.dictionaries import Dictionaries
 from cache.errors import REBUILT, CacheDamaged
+from cache.evaluation import EvaluationStore
 from cache.files import set_aside
+from cache.open_file import OpenFile
+from cache.proof_store import ProofStore
 from cache.reading import FleetReading
-from cache.schema import FLEET, FLEET_TABLES
+from cache.report_store import ReportStore
+from cache.rounds import RoundStore
+from cache.schema import FLEET
+from cache.wave_store import WaveStore
 from cache.writing import FleetWriting
 
 FILE = "fleet.db"
 
 
-class FleetCache(FleetReading, FleetWriting):
-    """An open ``fleet.db``. Use it as an async context manager, or call :meth:`close`: an open one keeps the process from exiting.
+class FleetCache(OpenFile, FleetReading, FleetWriting, EvaluationStore, RoundStore, WaveStore, ProofStore, ReportStore):
+    """An open ``fleet.db``. Its subscribers hear of tables.
 
     ``quarantined`` is where a damaged file was moved when this one was opened, ``None`` if there was none.
     """
@@ -30,6 +36,7 @@ class FleetCache(FleetReading, FleetWriting):
         self._seen = {}
         self._dictionaries = Dictionaries()
         self._writer_version = -1
+        self._followed = False
         self.quarantined = quarantined
 
     @classmethod
@@ -45,37 +52,39 @@ class FleetCache(FleetReading, FleetWriting):
             aside = set_aside(path, clock.now())
         return cls(await _open(path), clock, aside)
 
-    async def close(self) -> None:
-        """Finish the write under way and close the file."""
-        await self._database.close()
+    @classmethod
+    async def join(cls, folder: Path, clock: Clock) -> FleetCache:
+        """Open the cache that another process of ours has open and has looked through: a damaged file is left where it is.
 
-    async def __aenter__(self) -> FleetCache:
-        return self
-
-    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        await self.close()
-
-    @property
-    def path(self) -> Path:
-        """The file."""
-        return self._database.path
+        Raises :class:`cache.errors.CacheError`.
+        """
+        return cls(await _open(folder / FILE, checked=True), clock, None)
 
     @property
     def database(self) -> Database:
         """The file as tables, for the indices."""
         return self._database
 
-    def subscribe(self, callback: Callable[[frozenset[str]], None]) -> Callable[[], None]:
-        """Call ``callback`` with the names of the tables that changed, once after each write; the returned function ends that."""
-        return self._database.subscribe(callback)
-
     async def poll_foreign_changes(self) -> bool:
-        """Whether another process has written since this was last asked; if so, subscribers are told that every table changed."""
-        changed = await self._database.changed_elsewhere()
-        if changed:
-            self._database.tell(FLEET_TABLES | {"onboarding"})
-        return changed
+        """Whether another process has changed something since this was last asked; subscribers are told what, as in that process."""
+        if self._followed:
+            return False
+        changed = await self._database.tables_changed_elsewhere()
+        self._database.tell(changed)
+        return bool(changed)
+
+    @contextmanager
+    def following(self) -> Iterator[Callable[[frozenset[str]], None]]:
+        """While another process writes for this one: what it says to have changed is told with the function that this gives.
+
+        Whatever else was written meanwhile is found by :meth:`poll_foreign_changes` afterwards.
+        """
+        self._followed = True
+        try:
+            yield self._database.tell
+        finally:
+            self._followed = False
 
 
-async def _open(path: Path) -> Database:
-    return await Database.open(path, FLEET, durable=False, rebuildable=True, advice=REBUILT)
+async def _open(path: Path, *, checked: bool = False) -> Database:
+    return await Database.open(path, FLEET, durable=False, rebuildable=True, advice=REBUILT, checked=checked)

@@ -13,14 +13,16 @@ from typing import Any
 
 from cache import rows
 from cache.columns import MISSING, Columns, Dimension, KeyOrder, Keys, Mask, Order
+from cache.fields import ENDPOINT
 from cache.filter import Filter
 from cache.fleet import FleetCache
-from cache.machine_store import RANKS
 from cache.model import ALERT_STATUSES, ON_THE_WAY, SEVERITIES, Diagnosis, MachineGroup, MachineState
 from cache.text import clean, resource_name
 from cache.values import microseconds, moment_of, one_of
+from cache.verdicts import RANKS
 
-_CHUNK = 10_000
+_CHUNK = 2_000
+"""Rows that are read at a time: what they are made of lies in memory while they are taken over."""
 
 _FOLDED_STATES = {state.casefold(): rank for state, rank in RANKS.items()}
 _FOLDED_STATUSES = {status.casefold(): rank for rank, status in enumerate(ALERT_STATUSES)}
@@ -29,15 +31,16 @@ _FOLDED_SEVERITIES = {severity.casefold(): rank for rank, severity in enumerate(
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """Which rows to show, and how: those that pass every filter, or are among ``always``, in ``order``.
+    """Which rows to show, and how: those that pass every filter, in ``order``. What is among ``always`` need not pass the first of them.
 
-    ``within``: the ids of the chosen subscriptions, ``None`` for all.
+    ``within``: the ids of the chosen subscriptions, ``None`` for all. ``only``: the keys of the rows that there are to be at all.
     """
 
     filters: tuple[Filter, ...] = ()
     order: tuple[Order, ...] = ()
     within: frozenset[str] | None = None
     always: frozenset[int] = frozenset()
+    only: frozenset[int] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,14 +72,14 @@ class FleetIndex:
         self._change = -1
         self._known: dict[str, int] = {}
         self._subscriptions: dict[str, str] = {}
-        self._place_subscriptions: list[str] = [""]
+        self._cleaned: dict[object, str] = {}
         self._turn = asyncio.Lock()
 
     async def refresh(self) -> bool:
         """Take over what has changed in the cache since the last time; whether anything has."""
         async with self._turn:
             fetch = self._fleet.database.fetch
-            change, floor = (await fetch("SELECT change, floor FROM feed"))[0]
+            change, floor, last = (await fetch(f"SELECT change, floor, (SELECT MAX(key) FROM {self.TABLE}) FROM feed"))[0]
             names = {clean(row[0]).lower(): clean(row[1]) for row in await fetch("SELECT id, name FROM subscriptions")}
             renamed = names != self._subscriptions
             self._subscriptions = names
@@ -89,15 +92,19 @@ class FleetIndex:
             if self._change >= 0:
                 sql = "SELECT key FROM gone WHERE kind = ? AND change > ?"
                 self.columns.remove([row[0] for row in await fetch(sql, (self.TABLE, self._change))])
-            newer = f"INDEXED BY {self.TABLE}_by_change WHERE change > ?2 AND" if self._change >= 0 else "WHERE ?2 < 0 AND"
-            last = 0
+            else:
+                self.columns.grow((last or 0) + 1)
+            sql = (
+                f"SELECT key, {self.COLUMNS}, change FROM {self.TABLE} INDEXED BY {self.TABLE}_by_change "
+                f"WHERE (change, key) > (?, ?) ORDER BY change, key LIMIT {_CHUNK}"
+            )
+            seen = (self._change + 1, 0)
             while True:
-                sql = f"SELECT key, {self.COLUMNS} FROM {self.TABLE} {newer} key > ?1 ORDER BY key LIMIT {_CHUNK}"
-                found = await fetch(sql, (last, self._change))
+                found = await fetch(sql, seen)
                 if found:
                     await self._values(renamed=False)  # after the rows, so that no row names a value that is not there
                     await asyncio.to_thread(self._put, found)
-                    last = found[-1][0]
+                    seen = (found[-1][-1], found[-1][0])
                 if len(found) < _CHUNK:
                     break
             self._change = change
@@ -108,12 +115,18 @@ class FleetIndex:
         async with self._turn:
             return await asyncio.to_thread(self._answer, question, microseconds(now))
 
-    def value_counts(self, text_field: str, within: frozenset[str] | None = None) -> list[tuple[str, int]]:
+    async def value_counts(self, text_field: str, within: frozenset[str] | None = None) -> list[tuple[str, int]]:
         """The values of a field with how many rows have each, most first."""
-        return self.columns.value_counts(text_field, self._within(within))
+        async with self._turn:
+            return await asyncio.to_thread(lambda: self.columns.value_counts(text_field, self._within(within)))
+
+    async def alive(self, keys: frozenset[int]) -> frozenset[int]:
+        """Those of ``keys`` whose rows are still there."""
+        async with self._turn:
+            return await asyncio.to_thread(self.columns.present, keys)
 
     def _answer(self, question: Question, now: int) -> Answer:
-        within = self._within(question.within)
+        within = self.columns.narrowed(self._within(question.within), question.only)
         keys = self.columns.arrange(question.filters, question.order, now, within=within, always=question.always)
         total = len(self.columns) if within is None else int((self.columns.alive & within).sum())
         return self._told(keys, total, now)
@@ -125,8 +138,7 @@ class FleetIndex:
         if subscription_ids is None:
             return None
         wanted = {one.lower() for one in subscription_ids}
-        places = self._place_subscriptions
-        return self.columns.mask_of_values("place", lambda code: code < len(places) and places[code] in wanted)
+        return self.columns.dimensions["place"].mask_of("subscription id", wanted.__contains__)
 
     def _reset(self) -> None:
         self.columns.remove(range(len(self.columns.alive)))
@@ -139,32 +151,46 @@ class FleetIndex:
         raise NotImplementedError
 
     async def _dictionary(
-        self, table: str, columns: str, dimension: str, value: Callable[[Sequence[Any]], tuple[Mapping[str, str], str]], again: bool = False
+        self, table: str, columns: str, dimension: str, value: Callable[[Sequence[Any]], Sequence[str]], again: bool = False
     ) -> None:
         known = 0 if again else self._known.get(table, 0)
-        found = await self._fleet.database.fetch(f"SELECT key, {columns} FROM {table} WHERE key > ? ORDER BY key", (known,))
-        if found:
-            target = self.columns.dimensions[dimension]
-
-            def put() -> None:
-                for row in found:
-                    target.put(row[0], *value(row))
+        target = self.columns.dimensions[dimension]
+        if not known:
+            target.grow(((await self._fleet.database.fetch(f"SELECT MAX(key) FROM {table}"))[0][0] or 0) + 1)
+        while True:
+            sql = f"SELECT key, {columns} FROM {table} WHERE key > ? ORDER BY key LIMIT {_CHUNK}"
+            found = await self._fleet.database.fetch(sql, (known,))
+            if found:
+                await asyncio.to_thread(_put_values, target, found, value)
                 self.columns.values_changed()
+                known = self._known[table] = found[-1][0]
+            if len(found) < _CHUNK:
+                return
 
-            await asyncio.to_thread(put)
-            self._known[table] = found[-1][0]
+    def _clean(self, text: object) -> str:
+        """A text as it may be shown; places repeat theirs, so each is cleaned once."""
+        found = self._cleaned.get(text)
+        if found is None:
+            found = self._cleaned[text] = clean(text)
+        return found
 
     async def _places(self, renamed: bool) -> None:
-        def place(row: Sequence[Any]) -> tuple[Mapping[str, str], str]:
-            subscription_id = clean(row[1])
+        def place(row: Sequence[Any]) -> Sequence[str]:
+            subscription_id = self._clean(row[1])
             low = subscription_id.lower()
-            while len(self._place_subscriptions) <= row[0]:
-                self._place_subscriptions.append("")
-            self._place_subscriptions[row[0]] = low
-            name = self._subscriptions.get(low) or subscription_id
-            return {"subscription": name, "group": clean(row[2]), "location": clean(row[3])}, subscription_id
+            return self._subscriptions.get(low) or subscription_id, self._clean(row[2]), self._clean(row[3]), low
 
         await self._dictionary("places", "subscription_id, resource_group, location", "place", place, again=renamed)
+        self._cleaned.clear()
+
+
+def _put_values(target: Dimension, found: Sequence[Sequence[Any]], value: Callable[[Sequence[Any]], Sequence[str]]) -> None:
+    columns = zip(*map(value, found), strict=True)
+    target.put([row[0] for row in found], dict(zip(target.fields, columns, strict=True)))
+
+
+PLACE = ("subscription", "group", "location", "subscription id")
+"""The fields of a place. The last is found by free text and narrows to chosen subscriptions; it is no field of the filter."""
 
 
 class MachineIndex(FleetIndex):
@@ -178,40 +204,39 @@ class MachineIndex(FleetIndex):
 
     def __init__(self, fleet: FleetCache) -> None:
         dimensions = {
-            "place": Dimension(("subscription", "group", "location")),
-            "system": Dimension(("kind", "os", "system")),
+            "place": Dimension(PLACE),
+            "system": Dimension(("kind", "os", "system", "version")),
             "condition": Dimension(("power",)),
-            "extensions": Dimension(("extension",)),
+            "extensions": Dimension(("extension", "extension name")),
             "verdict": Dimension(("state", "reason", "diagnosis")),
         }
         state_rank = RANKS[str(MachineState.UNKNOWN)]
         ranks = {"state": lambda state: _FOLDED_STATES.get(state, state_rank)}
         super().__init__(fleet, Columns(dimensions, "name", ("since", "due"), ranks))
-        dimensions["verdict"].put(0, {"state": str(MachineState.UNKNOWN), "reason": rows.NOT_EVALUATED, "diagnosis": ""})
+        dimensions["verdict"].put((0,), {"state": [str(MachineState.UNKNOWN)], "reason": [rows.NOT_EVALUATED], "diagnosis": [""]})
         self._expecting: set[int] = set()
         self._verdicts: dict[int, tuple[MachineState, str, Diagnosis | None]] = {0: (MachineState.UNKNOWN, rows.NOT_EVALUATED, None)}
 
     async def _values(self, renamed: bool) -> None:
         await self._places(renamed)
 
-        def system(row: Sequence[Any]) -> tuple[Mapping[str, str], str]:
-            return {"kind": clean(row[1]), "os": clean(row[2]), "system": clean(row[3])}, clean(row[4])
+        def system(row: Sequence[Any]) -> Sequence[str]:
+            return tuple(clean(text) for text in row[1:])
 
-        def condition(row: Sequence[Any]) -> tuple[Mapping[str, str], str]:
-            return {"power": clean(row[1])}, ""
+        def condition(row: Sequence[Any]) -> Sequence[str]:
+            return (clean(row[1]),)
 
-        def extensions(row: Sequence[Any]) -> tuple[Mapping[str, str], str]:
+        def extensions(row: Sequence[Any]) -> Sequence[str]:
             found = rows.defender(row[1])
-            text = "" if found is None else f"{found.state} {found.version}".rstrip()
-            return {"extension": text}, "" if found is None else found.name
+            return ("", "") if found is None else (f"{found.state} {found.version}".rstrip(), found.name)
 
-        def verdict(row: Sequence[Any]) -> tuple[Mapping[str, str], str]:
+        def verdict(row: Sequence[Any]) -> Sequence[str]:
             diagnosis = rows.diagnosis(row[3])
             state = clean(row[1])
             if state in ON_THE_WAY:
                 self._expecting.add(row[0])
             self._verdicts[row[0]] = (one_of(MachineState, state, MachineState.UNKNOWN), clean(row[2]), diagnosis)
-            return {"state": state, "reason": clean(row[2]), "diagnosis": "" if diagnosis is None else diagnosis.code}, ""
+            return state, clean(row[2]), "" if diagnosis is None else diagnosis.code
 
         await self._dictionary("systems", "kind, os_type, os_name, os_version", "system", system)
         await self._dictionary("conditions", "power", "condition", condition)
@@ -219,7 +244,7 @@ class MachineIndex(FleetIndex):
         await self._dictionary("verdicts", "state, reason, diagnosis", "verdict", verdict)
 
     def _put(self, found: Sequence[Sequence[Any]]) -> None:
-        keys, names, place, system, condition, extensions, verdict, since, due = zip(*found, strict=True)
+        keys, names, place, system, condition, extensions, verdict, since, due, _ = zip(*found, strict=True)
         codes = {"place": place, "system": system, "condition": condition, "extensions": extensions, "verdict": verdict}
         self.columns.put(keys, [str(name) for name in names], codes, {"since": _times(since), "due": _times(due)})
 
@@ -242,19 +267,19 @@ class AlertIndex(FleetIndex):
     """The alerts."""
 
     TABLE = "alerts"
-    COLUMNS = f"COALESCE(machine_id, ''), compromised_entity, place, kind, status, COALESCE(generated, {MISSING})"
+    COLUMNS = f"name, COALESCE(machine_id, ''), compromised_entity, place, kind, status, COALESCE(generated, {MISSING})"
 
     def __init__(self, fleet: FleetCache) -> None:
         dimensions = {
-            "place": Dimension(("subscription", "group", "location")),
-            "kind": Dimension(("title", "severity", "product", "type")),
-            "status": Dimension(("status",)),
+            "place": Dimension(PLACE),
+            "kind": Dimension(("title", "severity", "product", "type", "word")),
+            "status": Dimension(("status", "status word")),
         }
         ranks = {
             "severity": lambda severity: _FOLDED_SEVERITIES.get(severity, 1),
             "status": lambda status: _FOLDED_STATUSES.get(status, -1),
         }
-        super().__init__(fleet, Columns(dimensions, "machine", ("age",), ranks))
+        super().__init__(fleet, Columns(dimensions, "machine", ("age",), ranks, texts=("id",)))
         self._statuses: dict[str, int] = {}
 
     def _told(self, keys: Keys, total: int, now: int) -> Answer:
@@ -265,26 +290,25 @@ class AlertIndex(FleetIndex):
     async def _values(self, renamed: bool) -> None:
         await self._places(renamed)
 
-        def kind(row: Sequence[Any]) -> tuple[Mapping[str, str], str]:
-            product = "Defender for Endpoint" if row[5] else clean(row[3])
-            value = {"title": clean(row[1]) or clean(row[4]), "severity": clean(row[2]), "product": product, "type": clean(row[4])}
-            return value, "mde endpoint" if row[5] else ""
+        def kind(row: Sequence[Any]) -> Sequence[str]:
+            title, severity, product, alert_type = (clean(text) for text in row[1:5])
+            return title or alert_type, severity, ENDPOINT if row[5] else product, alert_type, "mde endpoint" if row[5] else ""
 
         await self._dictionary("alert_kinds", "title, severity, product, alert_type, from_endpoint", "kind", kind)
 
     def _put(self, found: Sequence[Sequence[Any]]) -> None:
-        keys, machines, entities, place, kind, statuses, generated = zip(*found, strict=True)
+        keys, own, machines, entities, place, kind, statuses, generated, _ = zip(*found, strict=True)
         numbers = []
         for status in statuses:
             text = clean(status)
             code = self._statuses.get(text)
             if code is None:
                 code = self._statuses[text] = len(self._statuses) + 1
-                self.columns.dimensions["status"].put(code, {"status": text}, STATUS_WORDS.get(text, ""))
+                self.columns.dimensions["status"].put((code,), {"status": [text], "status word": [STATUS_WORDS.get(text, "")]})
             numbers.append(code)
         names = [resource_name(str(machine)) if machine else str(entity) for machine, entity in zip(machines, entities, strict=True)]
         codes: dict[str, Sequence[int]] = {"place": place, "kind": kind, "status": numbers}
-        self.columns.put(keys, names, codes, {"age": _times(generated)})
+        self.columns.put(keys, names, codes, {"age": _times(generated)}, {"id": [str(name) for name in own]})
 
 
 STATUS_WORDS = {"InProgress": "in progress"}

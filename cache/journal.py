@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from pathlib import Path
-from types import TracebackType
 from typing import TypeVar
 
 import aiosqlite
@@ -22,6 +21,7 @@ from cache.database import Database, Row
 from cache.errors import NEVER_REBUILT, damaged, from_os
 from cache.files import private_folder, write_private
 from cache.model import AuditEntry, Intent, Plan, Tick
+from cache.open_file import OpenFile
 from cache.plans import PlanUnreadable, plan_from_json, plan_to_json
 from cache.schema import JOURNAL
 from cache.text import clean, clean_lines
@@ -38,13 +38,14 @@ _ENTRY = "sequence, at, actor, action, target, before, after, outcome, hash"
 _CHAINED = ", ".join((*chain.FIELDS, "hash"))
 _ADD_ENTRY = f"INSERT INTO audit ({_CHAINED}) VALUES ({', '.join('?' * (len(chain.FIELDS) + 1))})"
 _UNFINISHED = """SELECT sequence, at, action, target, before, after FROM audit AS started
-    WHERE outcome = 'started' AND intent IS NULL AND NOT EXISTS (SELECT 1 FROM audit WHERE intent = started.sequence) ORDER BY sequence"""
+    WHERE outcome = 'started' AND intent IS NULL
+    AND NOT EXISTS (SELECT 1 FROM audit WHERE intent = started.sequence AND outcome NOT LIKE 'unknown%') ORDER BY sequence"""
 _PUT_TICK = """INSERT INTO ticks (subscription_id, check_id, who, at) VALUES (?, ?, ?, ?)
     ON CONFLICT (subscription_id, check_id) DO UPDATE SET who = excluded.who, at = excluded.at"""
 
 
-class Journal:
-    """An open ``journal.db``. Use it as an async context manager, or call :meth:`close`: an open one keeps the process from exiting.
+class Journal(OpenFile):
+    """An open ``journal.db``. Its subscribers hear of ``audit``, ``plans`` and ``ticks``.
 
     Every method raises :class:`cache.errors.CacheError` if the file cannot be read or written. What was written is on the disk when a
     method returns.
@@ -80,25 +81,6 @@ class Journal:
                 raise
         return journal
 
-    async def close(self) -> None:
-        """Finish the write under way and close the file."""
-        await self._database.close()
-
-    async def __aenter__(self) -> Journal:
-        return self
-
-    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        await self.close()
-
-    @property
-    def path(self) -> Path:
-        """The file."""
-        return self._database.path
-
-    def subscribe(self, callback: Callable[[frozenset[str]], None]) -> Callable[[], None]:
-        """Call ``callback`` with what changed (``audit``, ``plans``, ``ticks``) once after each write; the returned function ends that."""
-        return self._database.subscribe(callback)
-
     async def poll_foreign_changes(self) -> bool:
         """Whether another process has written since this was last asked; if so, subscribers are told that everything changed."""
         changed = await self._database.changed_elsewhere()
@@ -122,11 +104,16 @@ class Journal:
 
     async def plan(self, plan_id: str) -> Plan | None:
         """The plan of that id. Raises :class:`cache.plans.PlanUnreadable` if a newer version wrote it or it is damaged."""
-        return self._plan(await self._database.fetch("SELECT document FROM plans WHERE id = ?", (plan_id,)))
+        return await self._plan("SELECT document FROM plans WHERE id = ?", (plan_id,))
 
     async def latest_plan(self) -> Plan | None:
         """The plan that was saved last. Raises :class:`cache.plans.PlanUnreadable`."""
-        return self._plan(await self._database.fetch("SELECT document FROM plans ORDER BY saved DESC LIMIT 1"))
+        return await self._plan("SELECT document FROM plans ORDER BY saved DESC LIMIT 1")
+
+    async def latest_plan_id(self) -> str:
+        """The id of the plan that was saved last, empty if there is none: a look at whether there is another one."""
+        found = await self._database.fetch("SELECT id FROM plans ORDER BY saved DESC LIMIT 1")
+        return clean(found[0][0]) if found else ""
 
     async def begin(self, actor: str, action: str, target: str, before: str, after: str) -> int:
         """Write down a change that is about to be sent; returns the sequence by which :meth:`finish` knows it."""
@@ -163,31 +150,37 @@ class Journal:
 
         await self._audited(work)
 
+    async def note(self, actor: str, action: str, target: str, before: str, after: str, outcome: str) -> int:
+        """Write down something that is over as it is written, or that changes nothing in Azure; returns its sequence."""
+
+        async def work(writer: aiosqlite.Connection) -> tuple[int, frozenset[str]]:
+            return await self._append(writer, (actor, action, target, before, after), outcome, None), frozenset(("audit",))
+
+        return await self._audited(work)
+
     async def unfinished(self) -> list[Intent]:
-        """The changes that were begun and of which nobody wrote down how they ended, oldest first."""
+        """The changes that were begun and of which it is not written down how they ended, or only that it is ``unknown``; oldest first."""
         return [
             Intent(int(row[0]), moment_or(row[1]), clean(row[2]), clean(row[3]), clean_lines(row[4]), clean_lines(row[5]))
             for row in await self._database.fetch(_UNFINISHED)
         ]
 
-    async def entries(self, limit: int | None = None) -> list[AuditEntry]:
-        """The audit trail, or its last ``limit`` entries, oldest first."""
-        sql = f"SELECT {_ENTRY} FROM audit ORDER BY sequence DESC LIMIT ?"
-        found = await self._database.fetch(sql, (-1 if limit is None else limit,))
-        return [
-            AuditEntry(
-                sequence=int(row[0]),
-                at=moment_or(row[1]),
-                actor=clean(row[2]),
-                action=clean(row[3]),
-                target=clean(row[4]),
-                before=clean_lines(row[5]),
-                after=clean_lines(row[6]),
-                outcome=clean_lines(row[7]),
-                hash=clean(row[8]),
-            )
-            for row in reversed(found)
-        ]
+    async def last(self, action: str, target: str | None = None) -> AuditEntry | None:
+        """The last entry of the audit trail about ``action``, on ``target`` if that is named."""
+        where, values = ("action = ?", [action]) if target is None else ("action = ? AND target = ?", [action, target])
+        found = await self._database.records(_entry, f"SELECT {_ENTRY} FROM audit WHERE {where} ORDER BY sequence DESC LIMIT 1", values)
+        return found[0] if found else None
+
+    async def entries(self, limit: int | None = None, after: int = 0) -> list[AuditEntry]:
+        """The audit trail, or its last ``limit`` entries, oldest first; only those behind the entry number ``after``."""
+        sql = f"SELECT {_ENTRY} FROM audit WHERE sequence > ? ORDER BY sequence DESC LIMIT ?"
+        found = await self._database.records(_entry, sql, (after, -1 if limit is None else limit))
+        return found[::-1]
+
+    async def entries_about(self, actions: Collection[str]) -> list[AuditEntry]:
+        """The entries of the audit trail about these actions, oldest first."""
+        sql = f"SELECT {_ENTRY} FROM audit WHERE action IN (SELECT value FROM json_each(?)) ORDER BY sequence"
+        return await self._database.records(_entry, sql, (to_json(sorted(actions)),))
 
     async def verify(self) -> tuple[bool, str]:
         """Whether the audit trail is as it was written, and a sentence that says so or names the first entry that is not."""
@@ -199,7 +192,7 @@ class Journal:
             return (entries, heads), frozenset()
 
         entries, heads = await self._database.transact(work)
-        return await asyncio.to_thread(chain.verify, entries, Head(*heads[0]) if heads else None, remembered)
+        return await asyncio.to_thread(chain.verify, entries, _head(*heads[0]) if heads else None, remembered)
 
     async def tick(self, subscription_id: str, check_id: str, who: str) -> None:
         """Somebody confirmed a manual step."""
@@ -260,13 +253,31 @@ class Journal:
         content = json.dumps({"count": head.count, "hash": head.hash}).encode()
         await asyncio.to_thread(write_private, self.path.with_name(HEAD_FILE), content)
 
-    def _plan(self, found: list[Row]) -> Plan | None:
-        if not found:
-            return None
-        document = from_json(found[0][0])
-        if document is None:
-            raise PlanUnreadable(f"A plan in {self.path} cannot be read: it is not JSON. Make the plan again.")
-        return plan_from_json(document)
+    async def _plan(self, sql: str, values: Sequence[object] = ()) -> Plan | None:
+        """The plan that ``sql`` selects, made in a thread: it may name each machine of a large fleet."""
+        found = await self._database.fetch(sql, values)
+
+        def made() -> Plan:
+            document = from_json(found[0][0])
+            if document is None:
+                raise PlanUnreadable(f"A plan in {self.path} cannot be read: it is not JSON. Make the plan again.")
+            return plan_from_json(document)
+
+        return await asyncio.to_thread(made) if found else None
+
+
+def _entry(row: Row) -> AuditEntry:
+    return AuditEntry(
+        sequence=int(row[0]),
+        at=moment_or(row[1]),
+        actor=clean(row[2]),
+        action=clean(row[3]),
+        target=clean(row[4]),
+        before=clean_lines(row[5]),
+        after=clean_lines(row[6]),
+        outcome=clean_lines(row[7]),
+        hash=clean(row[8]),
+    )
 
 
 def _remembered(folder: Path) -> Head | None:
@@ -282,5 +293,9 @@ def _remembered(folder: Path) -> Head | None:
         return None
     if not isinstance(value, dict):
         return None
-    count, digest = value.get("count"), value.get("hash")
+    return _head(value.get("count"), value.get("hash"))
+
+
+def _head(count: object, digest: object) -> Head | None:
+    """A head record, ``None`` if it makes no sense."""
     return Head(count, digest) if isinstance(count, int) and isinstance(digest, str) else None

@@ -1,4 +1,7 @@
-"""Which of several consoles on one cache reads Azure: the one that holds a lock on a file, which ends with its process."""
+"""Which of several consoles on one cache reads Azure, and which changes it: the one that holds a lock on a file.
+
+A lock ends with its process, however that ends.
+"""
 
 from __future__ import annotations
 
@@ -7,13 +10,15 @@ import os
 from pathlib import Path
 
 FILE = "sync.lock"
+APPLY_FILE = "apply.lock"
+"""Held while a plan is applied, and while it is found out how changes ended that nobody saw the end of."""
 
 
 class Lead:
     """The lead over one folder of a cache. Whoever has it keeps it until :meth:`release` or until the process ends."""
 
-    def __init__(self, folder: Path) -> None:
-        self._path = folder / FILE
+    def __init__(self, folder: Path, file: str = FILE) -> None:
+        self._path = folder / file
         self._descriptor: int | None = None
 
     def take(self) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -12,29 +12,19 @@ from typing import Any
 import aiosqlite
 
 from cache import rows
-from cache.database import Values
-from cache.dictionaries import Dictionaries
+from cache.database import Values, insert
 from cache.editing import FleetEditing, Ids, bury, number, within_places
-from cache.model import STATES_WORST_FIRST, Diagnosis, Extension, Machine, MachineEvent, MachineRow, MachineState, Onboarding
-from cache.sighting import Sighting, sighting_of
+from cache.model import Diagnosis, Extension, Machine, MachineEvent, MachineRow, MachineState, Onboarding
+from cache.sighting import Judge, Place, Sighting, Unchanged, sighting_of
 from cache.text import clean
 from cache.values import NEVER, microseconds, moment_of, moment_or_none, one_of, to_json
+from cache.verdicts import RANKS, UNKNOWN_RANK, Verdicts, places_changed
 
-Judge = Callable[[Sighting, Onboarding | None], Onboarding]
-"""Says in which state a machine is, from what a listing shows and the state it was in. The ``machine_id`` of its answer counts for
-nothing, so that one answer may stand for many machines."""
-
-RANKS: Mapping[str, int] = {str(state): place for place, state in enumerate(STATES_WORST_FIRST)}
-_UNKNOWN_RANK = RANKS[str(MachineState.UNKNOWN)]
-
-_KNOWN = """SELECT id, key, name, place, system, condition, extensions, tags, status_at, created_at, verdict, since, due
-    FROM machines WHERE id IN (SELECT value FROM json_each(?))"""
-_COLUMNS = "key, id, name, place, system, condition, extensions, tags, status_at, created_at, verdict, rank, since, due, fetched_at, change"
-_INSERT = f"INSERT INTO machines ({_COLUMNS}) VALUES ({', '.join('?' * 16)})"
+_FACTS = "name, place, system, condition, extensions, tags, status_at, created_at"
+_KNOWN = f"SELECT id, key, {_FACTS}, verdict, since, due, digest FROM machines WHERE id IN (SELECT value FROM json_each(?))"
+_COLUMNS = f"key, id, {_FACTS}, verdict, rank, since, due, digest, fetched_at, change"
 _SET = ", ".join(f"{name} = ?{place}" for place, name in enumerate(_COLUMNS.split(", "), 1) if place > 1)
 _UPDATE = f"UPDATE machines SET {_SET} WHERE key = ?1"
-_ADD_EVENT = "INSERT INTO events (machine, at, before, verdict) VALUES (?, ?, ?, ?)"
-_JUDGE = "UPDATE machines SET verdict = ?2, rank = ?3, since = ?4, due = ?5, change = ?6 WHERE key = ?1"
 
 _JOINS = """FROM machines m
     JOIN places p ON p.key = m.place
@@ -45,9 +35,15 @@ _JOINS = """FROM machines m
 _MACHINES = f"""SELECT m.id, m.name, y.kind, p.subscription_id, p.resource_group, p.location, y.os_type, y.os_name, y.os_version, y.image,
     c.power, c.provisioning_state, c.agent_version, m.status_at, m.created_at, t.tags, e.extensions, m.fetched_at, f.fetched_at
     {_JOINS} JOIN tag_sets t ON t.key = m.tags"""
-_LINES = f"""SELECT m.id, m.name, y.kind, p.subscription_id, s.name, p.resource_group, p.location, y.os_type, y.os_name, c.power,
+MACHINE_LINES = f"""SELECT m.id, m.name, y.kind, p.subscription_id, s.name, p.resource_group, p.location, y.os_type, y.os_name, c.power,
     v.state, v.reason, m.since, m.due, e.extensions, v.diagnosis, m.fetched_at, f.fetched_at, m.key
     {_JOINS} LEFT JOIN verdicts v ON v.key = m.verdict LEFT JOIN subscriptions s ON s.id = p.subscription_id"""
+"""The lines of the machines' table, as :func:`machine_line` takes them."""
+
+FIRST_MACHINES = "SELECT key FROM machines INDEXED BY machines_by_rank{where} ORDER BY rank, name COLLATE NOCASE LIMIT ?"
+"""The keys of the first machines, worst state first, then by name."""
+
+MACHINE_COUNT = "SELECT COALESCE(SUM(machines), 0) FROM counts{where}"
 _ONBOARDINGS = """SELECT m.id, v.state, v.reason, m.since, m.due, v.explanation, v.evidence, v.diagnosis
     FROM machines m JOIN verdicts v ON v.key = m.verdict JOIN places p ON p.key = m.place"""
 _EVENTS = """SELECT m.id, e.at, e.before, v.state, v.reason
@@ -63,6 +59,7 @@ class _Comparison:
 
     inserts: list[Values] = field(default_factory=list)
     updates: list[Values] = field(default_factory=list)
+    digests: list[Values] = field(default_factory=list)
     events: list[Values] = field(default_factory=list)
     places: set[int] = field(default_factory=set)
     judged: bool = False
@@ -80,7 +77,7 @@ class MachineStore(FleetEditing):
         """
         await self.see_machines([sighting_of(one, subscription_id) for one in machines], sync_id)
 
-    async def see_machines(self, sightings: Sequence[Sighting], sync_id: str, judge: Judge | None = None) -> frozenset[str]:
+    async def see_machines(self, sightings: Sequence[Sighting | Unchanged], sync_id: str, judge: Judge | None = None) -> frozenset[str]:
         """Write what a listing shows, of any subscriptions: only rows that differ are touched, and only those are judged.
 
         Returns the ids (in lower case) of the subscriptions whose machines changed.
@@ -88,42 +85,59 @@ class MachineStore(FleetEditing):
 
         async def work(writer: aiosqlite.Connection, change: int) -> tuple[frozenset[str], frozenset[str]]:
             empty = not list(await writer.execute_fetchall("SELECT 1 FROM machines LIMIT 1"))
-            ids = "" if empty else await asyncio.to_thread(lambda: to_json([one.id for one in sightings]))
+            ids = "" if empty else await asyncio.to_thread(lambda: to_json([one.id for one in sightings if isinstance(one, Sighting)]))
             known = [] if empty else list(await writer.execute_fetchall(_KNOWN, (ids,)))
             last = await number(writer, "SELECT MAX(seq) FROM sqlite_sequence WHERE name = 'machines'")
             found = await asyncio.to_thread(self._compare, sightings, known, last, change, sync_id, judge)
-            await writer.executemany(_INSERT, found.inserts)
+            await insert(writer, "machines", _COLUMNS, found.inserts)
             await writer.executemany(_UPDATE, found.updates)
-            await writer.executemany(_ADD_EVENT, found.events)
-            await _recount(writer, found.places)
+            await writer.executemany("UPDATE machines SET digest = ?2 WHERE key = ?1", found.digests)
+            await insert(writer, "events", "machine, at, before, verdict", found.events)
+            owners = await places_changed(writer, self._dictionaries, found.places, judged=judge is not None)
             told = {"machines"} if found.inserts or found.updates else set()
             if found.events:
                 told |= {"events"}
             if found.judged:
                 told |= {"onboarding"}
-            places = self._dictionaries.places
-            return frozenset(str(places.value(one)[0]).lower() for one in found.places), frozenset(told)
+            return owners, frozenset(told)
 
         return await self.edit(work)
 
     def _compare(
-        self, sightings: Sequence[Sighting], known_rows: Iterable[Any], last: int, change: int, sync_id: str, judge: Judge | None
+        self,
+        sightings: Sequence[Sighting | Unchanged],
+        known_rows: Iterable[Any],
+        last: int,
+        change: int,
+        sync_id: str,
+        judge: Judge | None,
     ) -> _Comparison:
         """What differs between ``sightings`` and the rows that are known of them."""
         dictionaries = self._dictionaries
-        place_of, system_of, condition_of = dictionaries.places.key, dictionaries.systems.key, dictionaries.conditions.key
-        extensions_of, tags_of = dictionaries.extension_sets.key, dictionaries.tag_sets.key
+        systems, conditions = dictionaries.systems.keys, dictionaries.conditions.keys
+        sets, tag_sets = dictionaries.extension_sets.keys, dictionaries.tag_sets.keys
         known: dict[str, tuple[Any, ...]] = {row[0].lower(): tuple(row[1:]) for row in known_rows}
-        seen: dict[int, set[int]] = {}
-        verdicts = _Verdicts(dictionaries)
+        owners: dict[str, set[int]] = {}
+        places: dict[Place, tuple[int, set[int]]] = {}
+        verdicts = Verdicts(dictionaries)
         now = microseconds(self._clock.now())
         found = _Comparison()
+
+        def seen_in(owner: str) -> set[int]:
+            if owner not in owners:
+                owners[owner] = self._seen_of("machines", owner, sync_id)
+            return owners[owner]
+
         for one in sightings:
-            place = place_of(one.place)
-            keys = seen.get(place)
-            if keys is None:
-                keys = seen[place] = self._seen_of("machines", one.place.subscription_id, sync_id)
-            extensions = None if one.extensions is None else extensions_of((one.extensions,))
+            if isinstance(one, Unchanged):
+                seen_in(dictionaries.places.value(one.place)[0]).add(one.key)
+                continue
+            there = places.get(one.place)
+            if there is None:
+                there = places[one.place] = (dictionaries.places.key(one.place), seen_in(one.place.subscription_id))
+            place, keys = there
+            told = one.extensions
+            extensions = None if told is None else sets.get((told,)) or dictionaries.extension_sets.key((told,))
             low = one.id.lower()
             old = known.get(low)
             if old is not None and extensions is None:
@@ -131,10 +145,10 @@ class MachineStore(FleetEditing):
             facts = (
                 one.name,
                 place,
-                system_of(one.system),
-                condition_of(one.condition),
+                systems.get(one.system) or dictionaries.systems.key(one.system),
+                conditions.get(one.condition) or dictionaries.conditions.key(one.condition),
                 extensions,
-                tags_of((one.tags,)),
+                tag_sets.get((one.tags,)) or dictionaries.tag_sets.key((one.tags,)),
                 one.status_at,
                 one.created_at,
             )
@@ -142,28 +156,38 @@ class MachineStore(FleetEditing):
                 key, verdict, since, due = old[0], old[9], old[10], old[11]
                 keys.add(key)
                 if old[1:9] == facts and (verdict is not None or judge is None):
+                    if one.digest is not None and one.digest != old[12]:
+                        found.digests.append((key, one.digest))
                     continue
                 found.places.add(old[2])
             else:
                 last += 1
                 key, verdict, since, due = last, None, None, None
                 keys.add(key)
-            state = verdicts.state(verdict)
+            state, digest = verdicts.state(verdict), one.digest
             if judge is not None:
                 if one.extensions is None and extensions is not None:
                     one = one._replace(extensions=dictionaries.extension_sets.value(extensions)[0])
                 judged = judge(one, verdicts.onboarding(verdict, since, due))
-                new = verdicts.of(judged)
-                if (new.key, new.since, new.due) != (verdict, since, due):
-                    found.judged = True
-                if new.state != state:
-                    found.events.append((key, now, state, new.key))
-                verdict, since, due, state = new.key, new.since, new.due, new.state
-            row = (key, one.id, *facts, verdict, RANKS.get(state, _UNKNOWN_RANK), since, due, now, change)
+                if judged is not None:
+                    new = verdicts.of(judged)
+                    if (new.key, new.since, new.due) != (verdict, since, due):
+                        found.judged = True
+                    if new.state != state:
+                        found.events.append((key, now, state, new.key))
+                    verdict, since, due, state = new.key, new.since, new.due, new.state
+            row = (key, one.id, *facts, verdict, RANKS.get(state, UNKNOWN_RANK), since, due, digest, now, change)
             (found.inserts if old is None else found.updates).append(row)
-            known[low] = (key, *facts, verdict, since, due)
+            known[low] = (key, *facts, verdict, since, due, digest)
             found.places.add(place)
         return found
+
+    async def digests(self, subscription_ids: Ids) -> dict[int, Unchanged]:
+        """The machines by the digest of the row in which a listing told them, those whose state has been worked out."""
+        where, values = within_places("place", subscription_ids)
+        sql = f"SELECT digest, id, key, place FROM machines{where} AND digest IS NOT NULL AND verdict IS NOT NULL"
+        found = await self._database.fetch(sql, values)
+        return await asyncio.to_thread(lambda: {row[0]: Unchanged(clean(row[1]), row[2], row[3]) for row in found})
 
     async def finish_machines(self, subscription_id: str, sync_id: str) -> None:
         """The listing ``sync_id`` is complete: machines that it did not show are gone, with their states and events."""
@@ -185,6 +209,21 @@ class MachineStore(FleetEditing):
 
         return await self.edit(work)
 
+    async def forget_machines(self, machine_ids: Ids) -> frozenset[str]:
+        """These machines are gone, with their states and events. Returns the ids (in lower case) of the subscriptions that lost any."""
+        cleaned = [clean(one) for one in machine_ids]
+        ids, wide = to_json(cleaned), {one.lower() for one in cleaned if not one.isascii()}
+
+        async def work(writer: aiosqlite.Connection, change: int) -> tuple[frozenset[str], frozenset[str]]:
+            sql = "SELECT key, place FROM machines WHERE id IN (SELECT value FROM json_each(?))"
+            known = {(row[0], row[1]) for row in await writer.execute_fetchall(sql, (ids,))}
+            if wide:  # SQLite knows no capitals but those of ASCII
+                rest = await writer.execute_fetchall("SELECT key, place, id FROM machines WHERE id GLOB '*[^ -~]*'")
+                known |= {(row[0], row[1]) for row in rest if row[2].lower() in wide}
+            return await self._remove_machines(writer, sorted(known), change)
+
+        return await self.edit(work)
+
     async def _remove_machines(
         self, writer: aiosqlite.Connection, gone: Sequence[tuple[int, int]], change: int
     ) -> tuple[frozenset[str], frozenset[str]]:
@@ -194,84 +233,65 @@ class MachineStore(FleetEditing):
         events = writer.total_changes
         await writer.executemany("DELETE FROM events WHERE machine = ?", keys)
         told = {"machines", "onboarding"} | ({"events"} if writer.total_changes != events else set())
+        await writer.executemany("DELETE FROM machine_reports WHERE machine = ?", keys)
         await writer.executemany("DELETE FROM machines WHERE key = ?", keys)
         await bury(writer, "machines", (key for key, _ in gone), change)
-        places = {place for _, place in gone}
-        await _recount(writer, places)
-        lost = frozenset(str(self._dictionaries.places.value(one)[0]).lower() for one in places)
+        lost = await places_changed(writer, self._dictionaries, {place for _, place in gone})
         return lost, frozenset(told)
-
-    async def put_extensions(self, machine_id: str, extensions: Sequence[Extension]) -> None:
-        """Write all extensions of one machine that is known."""
-
-        async def work(writer: aiosqlite.Connection, change: int) -> tuple[None, frozenset[str]]:
-            key = self._dictionaries.extension_sets.key((rows.extensions_row(extensions),))
-            sql = "UPDATE machines SET extensions = ?2, change = ?3 WHERE id = ?1 AND extensions IS NOT ?2"
-            before = writer.total_changes
-            await writer.execute(sql, (clean(machine_id), key, change))
-            return None, frozenset({"machines"} if writer.total_changes != before else ())
-
-        await self.edit(work)
-
-    async def put_onboardings(self, onboardings: Sequence[Onboarding]) -> None:
-        """Write the states of machines that are known; what is told of others is left out. A changed state adds an event at this time."""
-        if not onboardings:
-            return
-        ids = to_json([clean(one.machine_id) for one in onboardings])
-
-        async def work(writer: aiosqlite.Connection, change: int) -> tuple[None, frozenset[str]]:
-            sql = "SELECT id, key, place, verdict, since, due FROM machines WHERE id IN (SELECT value FROM json_each(?))"
-            known = {str(row[0]).lower(): tuple(row[1:]) for row in await writer.execute_fetchall(sql, (ids,))}
-            verdicts = _Verdicts(self._dictionaries)
-            now = microseconds(self._clock.now())
-            updates: list[Values] = []
-            events: list[Values] = []
-            places: set[int] = set()
-            for one in onboardings:
-                old = known.get(clean(one.machine_id).lower())
-                if old is None:
-                    continue
-                key, place, verdict, since, due = old
-                new = verdicts.of(one)
-                if (new.key, new.since, new.due) == (verdict, since, due):
-                    continue
-                updates.append((key, new.key, RANKS.get(new.state, _UNKNOWN_RANK), new.since, new.due, change))
-                if new.key != verdict:
-                    places.add(place)
-                state = verdicts.state(verdict)
-                if new.state != state:
-                    events.append((key, now, state, new.key))
-            await writer.executemany(_JUDGE, updates)
-            await writer.executemany(_ADD_EVENT, events)
-            await _recount(writer, places)
-            told = ({"onboarding"} if updates else set()) | ({"events"} if events else set())
-            return None, frozenset(told)
-
-        await self.edit(work)
 
     # Reading
 
     async def machine_rows(self, subscription_ids: Ids | None = None) -> list[MachineRow]:
         """The lines of the machines' table, by name. A machine whose state nobody has worked out yet is ``unknown``."""
         where, values = within_places("m.place", subscription_ids)
-        return await self._database.records(_line, f"{_LINES}{where}{_BY_NAME}", values)
+        return await self._database.records(machine_line, f"{MACHINE_LINES}{where}{_BY_NAME}", values)
 
     async def machine_window(self, keys: Sequence[int]) -> dict[int, MachineRow]:
         """The lines of some machines by key; one that is gone is left out."""
-        sql = f"{_LINES} WHERE m.key IN (SELECT value FROM json_each(?))"
+        sql = f"{MACHINE_LINES} WHERE m.key IN (SELECT value FROM json_each(?))"
         found = await self._database.fetch(sql, (to_json(list(keys)),))
-        return {int(row[18]): _line(row) for row in found}
+        return {int(row[18]): machine_line(row) for row in found}
 
     async def first_machines(self, limit: int, subscription_ids: Ids | None = None) -> list[int]:
         """The keys of the first machines, worst state first, then by name."""
         where, values = within_places("place", subscription_ids)
-        sql = f"SELECT key FROM machines INDEXED BY machines_by_rank{where} ORDER BY rank, name COLLATE NOCASE LIMIT ?"
-        return [int(row[0]) for row in await self._database.fetch(sql, (*values, limit))]
+        return [int(row[0]) for row in await self._database.fetch(FIRST_MACHINES.format(where=where), (*values, limit))]
 
     async def machines(self, subscription_ids: Ids | None = None) -> list[Machine]:
         """The machines as Azure describes them, by name."""
         where, values = within_places("m.place", subscription_ids)
         return await self._database.records(_machine, f"{_MACHINES}{where}{_BY_NAME}", values)
+
+    async def some_machines(self, machine_ids: Ids) -> list[Machine]:
+        """Those of the machines with these ids that are known, by name."""
+        sql = f"{_MACHINES} WHERE m.id IN (SELECT value FROM json_each(?)){_BY_NAME}"
+        return await self._database.records(_machine, sql, (to_json([clean(one) for one in machine_ids]),))
+
+    async def machines_named(self, name: str) -> list[Machine]:
+        """The machines of this name, in whatever case."""
+        return await self._database.records(_machine, f"{_MACHINES} WHERE m.name = ? COLLATE NOCASE ORDER BY m.id", (clean(name),))
+
+    async def machines_to_prove(self, subscription_ids: Ids | None = None) -> list[MachineRow]:
+        """One onboarded machine that runs of each system, a healthy one where there is: those to run a detection test on."""
+        where, values = within_places("m.place", subscription_ids)
+        aboard = """v.state IN ('healthy', 'onboarded') AND c.power COLLATE NOCASE IN ('running', 'connected')
+            AND COALESCE(s.state, '') COLLATE NOCASE NOT IN ('disabled', 'deleted', 'expired')"""
+        found = []
+        for system in ("Linux", "Windows"):
+            sql = f"""{MACHINE_LINES}{where}{" AND" if where else " WHERE"} {aboard} AND y.os_type = ? COLLATE NOCASE
+                ORDER BY v.state <> 'healthy', m.name COLLATE NOCASE, m.id LIMIT 1"""
+            found += await self._database.records(machine_line, sql, (*values, system))
+        return found
+
+    async def machines_with(self, told: Callable[[tuple[Extension, ...]], bool], subscription_ids: Ids) -> list[Machine]:
+        """The machines whose extensions are such as ``told`` says."""
+        sets = await self._database.fetch("SELECT key, extensions FROM extension_sets")
+        keys = await asyncio.to_thread(lambda: [row[0] for row in sets if told(rows.extensions(row[1]))])
+        if not keys:
+            return []
+        where, values = within_places("m.place", subscription_ids)
+        sql = f"{_MACHINES}{where} AND m.extensions IN (SELECT value FROM json_each(?)){_BY_NAME}"
+        return await self._database.records(_machine, sql, (*values, to_json(keys)))
 
     async def machine(self, machine_id: str) -> Machine | None:
         """One machine."""
@@ -302,13 +322,18 @@ class MachineStore(FleetEditing):
         newest_first = await self._database.records(_event, f"{_EVENTS} ORDER BY e.sequence DESC LIMIT ?", (limit,))
         return newest_first[::-1]
 
+    async def machine_count(self, subscription_ids: Ids | None = None) -> int:
+        """How many machines there are."""
+        where, values = within_places("place", subscription_ids)
+        return int((await self._database.fetch(MACHINE_COUNT.format(where=where), values))[0][0])
+
     async def state_counts(self, subscription_ids: Ids | None = None) -> dict[str, int]:
         """How many machines are in each state; states without machines are left out."""
-        counts: dict[str, int] = defaultdict(int)
-        for states in (await self.states_by_subscription(subscription_ids)).values():
-            for state, count in states.items():
-                counts[state] += count
-        return dict(counts)
+        where, values = within_places("n.place", subscription_ids)
+        sql = f"""SELECT COALESCE(v.state, 'unknown'), SUM(n.total) FROM
+            (SELECT n.verdict AS verdict, SUM(n.machines) AS total FROM counts n{where} GROUP BY n.verdict) n
+            LEFT JOIN verdicts v ON v.key = n.verdict GROUP BY 1"""
+        return {clean(state): int(count) for state, count in await self._database.fetch(sql, values)}
 
     async def states_by_subscription(self, subscription_ids: Ids | None = None) -> dict[str, dict[str, int]]:
         """How many machines are in each state, by subscription id in lower case."""
@@ -328,58 +353,6 @@ class MachineStore(FleetEditing):
             if (found := rows.diagnosis(diagnosis)) is not None:
                 counts[one_of(MachineState, state, MachineState.UNKNOWN), found] += int(count)
         return sorted(((state, one, count) for (state, one), count in counts.items()), key=lambda item: (-item[2], item[0], item[1].code))
-
-
-async def _recount(writer: aiosqlite.Connection, places: Collection[int]) -> None:
-    if places:
-        these = (to_json(sorted(places)),)
-        await writer.execute("DELETE FROM counts WHERE place IN (SELECT value FROM json_each(?))", these)
-        await writer.execute(
-            "INSERT INTO counts (place, verdict, machines) SELECT place, COALESCE(verdict, 0), COUNT(*) FROM machines "
-            "WHERE place IN (SELECT value FROM json_each(?)) GROUP BY 1, 2",
-            these,
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class _Verdict:
-    key: int
-    since: int | None
-    due: int | None
-    state: str
-
-
-class _Verdicts:
-    """States between records and numbers, for one transaction. The same record is turned into numbers once."""
-
-    def __init__(self, dictionaries: Dictionaries) -> None:
-        self._dictionary = dictionaries.verdicts
-        self._made: dict[int, tuple[Onboarding, _Verdict]] = {}
-        self._records: dict[tuple[int, int | None, int | None], Onboarding] = {}
-
-    def of(self, one: Onboarding) -> _Verdict:
-        """The numbers of a record."""
-        made = self._made.get(id(one))
-        if made is None:
-            state, reason, since, due, explanation, evidence, diagnosis = rows.onboarding_row(one)
-            key = self._dictionary.key((state, reason, explanation, evidence, diagnosis))
-            made = self._made[id(one)] = (one, _Verdict(key, since, due, state))
-        return made[1]
-
-    def state(self, key: int | None) -> str:
-        """The state behind a number; empty where there is none."""
-        return "" if key is None else str(self._dictionary.value(key)[0])
-
-    def onboarding(self, key: int | None, since: int | None, due: int | None) -> Onboarding | None:
-        """The record of a number."""
-        if key is None:
-            return None
-        record = self._records.get((key, since, due))
-        if record is None:
-            state, reason, explanation, evidence, diagnosis = self._dictionary.value(key)
-            record = rows.onboarding(("", state, reason, since, due, explanation, evidence, diagnosis))
-            self._records[key, since, due] = record
-        return record
 
 
 def _newest(fetched: object, complete: object) -> datetime | None:
@@ -412,7 +385,8 @@ def _machine(row: rows.Row) -> Machine:
     )
 
 
-def _line(row: rows.Row) -> MachineRow:
+def machine_line(row: rows.Row) -> MachineRow:
+    """A line of the machines' table."""
     return MachineRow(
         id=clean(row[0]),
         name=clean(row[1]),

@@ -3,7 +3,8 @@
 Every record is a frozen dataclass. Values that Azure chooses (a power state, a severity, a provisioning state) stay plain
 strings, since every enumeration of Azure can grow and an unknown value is shown as it is; values that the console
 chooses are :class:`enum.StrEnum`. All text in a record has been through :func:`cache.text.clean`. Times are aware
-``datetime`` objects in UTC. Resource ids keep Azure's spelling and are compared without case.
+``datetime`` objects in UTC. Resource ids keep Azure's spelling and are compared without case. The records of plans and of the
+journal stand in :mod:`cache.plan_model` and are handed on here.
 """
 
 from __future__ import annotations
@@ -12,6 +13,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+
+from cache.plan_model import NO_EXTRAS as NO_EXTRAS
+from cache.plan_model import AuditEntry as AuditEntry
+from cache.plan_model import Blocker as Blocker
+from cache.plan_model import Extras as Extras
+from cache.plan_model import Fate as Fate
+from cache.plan_model import Intent as Intent
+from cache.plan_model import MachineFate as MachineFate
+from cache.plan_model import Plan as Plan
+from cache.plan_model import PlanAction as PlanAction
+from cache.plan_model import SettingChange as SettingChange
+from cache.plan_model import Step as Step
+from cache.plan_model import SubscriptionPlan as SubscriptionPlan
+from cache.plan_model import Tick as Tick
 
 
 class MachineState(StrEnum):
@@ -51,6 +66,12 @@ STATES_WORST_FIRST = (
 ON_THE_WAY = frozenset((MachineState.PENDING, MachineState.LATE, MachineState.INSTALLING))
 """The states that are expected to change by themselves."""
 
+ABOARD = frozenset((MachineState.ONBOARDED, MachineState.HEALTHY, MachineState.UNHEALTHY))
+"""The states in which Defender for Endpoint is in place on a machine, whatever it says of itself."""
+
+VERIFIED = frozenset((MachineState.HEALTHY, MachineState.UNHEALTHY))
+"""The states that a machine tells of itself when it is asked."""
+
 SEVERITIES = ("High", "Medium", "Low", "Informational")
 """The severities of alerts that are known, worst first."""
 
@@ -67,26 +88,6 @@ class CheckStatus(StrEnum):
     MANUAL = "manual"
     UNKNOWN = "unknown"
     NOT_APPLICABLE = "not-applicable"
-
-
-class PlanAction(StrEnum):
-    """What a plan sets out to do."""
-
-    ENABLE = "enable"
-    DISABLE = "disable"
-
-
-class Fate(StrEnum):
-    """What a plan will make of one machine."""
-
-    ONBOARD = "onboard"
-    RECONFIGURE = "reconfigure"
-    ALREADY_ON = "already-on"
-    IGNORED = "ignored"
-    UNSUPPORTED = "unsupported"
-    BLOCKED = "blocked"
-    UNKNOWN = "unknown"
-    UNPROTECTED = "unprotected"
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +118,10 @@ class Source(StrEnum):
     EXTENSIONS = "extensions"
     ASSESSMENTS = "assessments"
     ALERTS = "alerts"
+
+
+POLLED = frozenset((Source.MACHINES, Source.EXTENSIONS, Source.PLAN, Source.ALERTS))
+"""The sources that every poll brings up to date; the others are read as a whole, now and then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,8 +237,8 @@ class Onboarding:
     """The state of one machine and why.
 
     ``reason`` is one short sentence for the table; ``explanation`` says why, what happens next and who must act.
-    ``since`` is when this state began as far as known; ``due`` is when the next thing is expected. ``evidence`` lists the
-    facts that decided, one a line.
+    ``since`` is when this state began as far as known, of ``healthy`` and ``unhealthy`` when the machine last said so;
+    ``due`` is when the next thing is expected. ``evidence`` lists the facts that decided, one a line.
     """
 
     machine_id: str
@@ -300,6 +305,16 @@ class Assessment:
     status: str
     cause: str = ""
     description: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Workspace:
+    """A Log Analytics workspace, by the id that agents know it by (not its resource id)."""
+
+    workspace_id: str
+    name: str
+    subscription_id: str
+    region: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -375,117 +390,33 @@ class Freshness:
 
 
 @dataclass(frozen=True, slots=True)
+class Reading:
+    """A source was last read at one moment for so many subscriptions, the tenant counting as one."""
+
+    source: str
+    at: datetime
+    subscriptions: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How fresh the data is that somebody looks at. ``oldest``: what was read the longest ago, leaving out what is stale unless all is,
+    and what can be read no more unless nothing can.
+
+    ``unreadable`` subscriptions could not be read when that was last tried: they make nothing else stale. Of the other ``subscriptions``
+    ``stale`` have data that is too old, ``stale`` being less than all of them.
+    """
+
+    oldest: Freshness | None = None
+    stale: int = 0
+    subscriptions: int = 0
+    unreadable: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class LogEntry:
     """A line of the console's own log that the log screen keeps. ``level``: ``info``, ``warning`` or ``error``."""
 
     at: datetime
     level: str
     message: str
-
-
-@dataclass(frozen=True, slots=True)
-class SettingChange:
-    """One write of a plan: a setting's name as Azure has it, what was read (``None``: absent) and what will be written."""
-
-    name: str
-    before: bool | None
-    after: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Blocker:
-    """What stops a plan for one subscription, and who can clear it."""
-
-    code: str
-    message: str
-    who: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class MachineFate:
-    """What will happen to one machine under a plan, and why."""
-
-    machine_id: str
-    name: str
-    os_type: str
-    fate: Fate
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class SubscriptionPlan:
-    """A plan for one subscription. No ``settings`` and no ``blockers``: nothing to do.
-
-    ``case`` is ``existing-windows``, ``never-enabled``, ``already-on`` or ``disable``; ``why`` says what was read that makes it so.
-    ``warnings`` must be read before confirming; ``irreversible`` lists what cannot be undone.
-    """
-
-    id: str
-    name: str
-    case: str
-    why: str
-    settings: tuple[SettingChange, ...]
-    fates: tuple[MachineFate, ...] = ()
-    irreversible: tuple[str, ...] = ()
-    warnings: tuple[str, ...] = ()
-    blockers: tuple[Blocker, ...] = ()
-
-    def count(self, fate: Fate) -> int:
-        """How many machines meet ``fate``."""
-        return sum(1 for one in self.fates if one.fate is fate)
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """A document that says exactly what will be changed; what is confirmed is what is applied."""
-
-    id: str
-    created_at: datetime
-    action: PlanAction
-    cloud: str
-    tenant_id: str
-    principal: str
-    subscriptions: tuple[SubscriptionPlan, ...]
-
-    @property
-    def changes(self) -> int:
-        """How many settings would be written, leaving out blocked subscriptions."""
-        return sum(len(one.settings) for one in self.subscriptions if not one.blockers)
-
-
-@dataclass(frozen=True, slots=True)
-class Intent:
-    """A change that was written down before it was sent. ``outcome`` is empty until it is known how it ended."""
-
-    sequence: int
-    at: datetime
-    action: str
-    target: str
-    before: str
-    after: str
-    outcome: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class AuditEntry:
-    """One entry of the audit trail. ``hash`` covers the entry and the hash before it, so an edit anywhere shows."""
-
-    sequence: int
-    at: datetime
-    actor: str
-    action: str
-    target: str
-    before: str
-    after: str
-    outcome: str
-    hash: str
-
-
-@dataclass(frozen=True, slots=True)
-class Tick:
-    """A manual step that somebody confirmed."""
-
-    subscription_id: str
-    check_id: str
-    who: str
-    at: datetime

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
-from cache.model import Fate, MachineFate, Plan, PlanAction, SubscriptionPlan
+from cache.model import Extras, Fate, MachineFate, Plan, PlanAction, SubscriptionPlan
 
 PORTAL_WORDS: dict[tuple[str, bool], str] = {
     ("WDATP", True): "in the portal: “Allow Microsoft Defender for Endpoint to access my data” is selected",
@@ -19,11 +19,19 @@ PORTAL_WORDS: dict[tuple[str, bool], str] = {
 }
 """What writing a setting's value means in the words of the portal (seed document, *Enable the integration*)."""
 
+STEP_WORDS = {"provider": "the registration of Microsoft.Security", "servers-plan": "Defender for Servers"}
+STEP_MEANS = {
+    "provider": "Azure registers the provider, which takes minutes; what comes after it waits for that",
+    "servers-plan": "the pricing VirtualMachines of Defender for Cloud, which is billed by machine",
+}
+"""The steps that come before the settings, and what each means."""
+
 CASE_WORDS = {
     "existing-windows": "Windows is integrated already, Linux is added",
     "never-enabled": "never enabled before",
     "already-on": "on already",
     "already-off": "off already",
+    "unregistered": "not registered yet",
     "disable": "disabling",
     "unknown": "not known",
 }
@@ -75,17 +83,37 @@ def value_word(value: bool | None) -> str:
     return "not set" if value is None else str(value).lower()
 
 
+def extras_told(extras: Extras) -> str:
+    """What is asked for besides, in words; empty where nothing is."""
+    found = ["the provider"] if extras.register else []
+    if extras.servers_plan:
+        found.append(f"Defender for Servers {extras.servers_plan}{', also where P2 is on' if extras.downgrade else ''}")
+    if extras.unified:
+        found.append("the unified solution")
+    return ", ".join(found)
+
+
+def bill_told(subscriptions: Iterable[SubscriptionPlan]) -> str:
+    """For how many machines these subscriptions together are billed by a plan that is switched; empty where none is."""
+    bought = [one for one in subscriptions if any(step.kind == "servers-plan" for step in one.steps)]
+    if not bought:
+        return ""
+    machines = sum(len(one.fates) for one in bought)
+    return f"Billed by machine: Defender for Servers in {_count(len(bought), 'subscription')}, {_count(machines, 'machine')} known."
+
+
 def changed(plan: Plan) -> list[SubscriptionPlan]:
     """The subscriptions to which applying ``plan`` writes something."""
-    return [one for one in plan.subscriptions if one.settings and not one.blockers]
+    return [one for one in plan.subscriptions if one.changes and not one.blockers]
 
 
 def headline(plan: Plan) -> str:
     """What the plan comes to, in a line."""
     blocked = sum(1 for one in plan.subscriptions if one.blockers)
-    nothing = sum(1 for one in plan.subscriptions if not one.blockers and not one.settings)
+    nothing = sum(1 for one in plan.subscriptions if not one.blockers and not one.changes)
+    noun = "change" if any(one.steps for one in plan.subscriptions) else "setting"
     verb = "Enable for Linux machines" if plan.action is PlanAction.ENABLE else "Disable for Windows and Linux"
-    parts = [f"{verb}: {_count(len(plan.subscriptions), 'subscription')}", f"{_count(plan.changes, 'setting')} to write"]
+    parts = [f"{verb}: {_count(len(plan.subscriptions), 'subscription')}", f"{_count(plan.changes, noun)} to write"]
     if blocked:
         parts.append(f"{blocked:,} blocked")
     if nothing:
@@ -101,7 +129,8 @@ def machines_told(subscriptions: Iterable[SubscriptionPlan]) -> list[str]:
 
 def setting_line(one: SubscriptionPlan) -> str:
     """The writes for one subscription in one line."""
-    return ", ".join(f"{change.name} {value_word(change.before)} → {value_word(change.after)}" for change in one.settings)
+    steps = [f"{STEP_WORDS[step.kind]} {step.before} → {step.after}" for step in one.steps]
+    return ", ".join([*steps, *(f"{change.name} {value_word(change.before)} → {value_word(change.after)}" for change in one.settings)])
 
 
 def plan_lines(plan: Plan) -> list[str]:
@@ -120,18 +149,21 @@ def subscription_lines(one: SubscriptionPlan) -> Iterator[PlanLine]:
         yield PlanLine(Part.BLOCKER, f"BLOCKED: {blocker.message}")
         if blocker.who:
             yield PlanLine(Part.BLOCKER, f"Who can clear it: {blocker.who}", 4, True)
+    verb = "Would write" if one.blockers else "Write"
+    for step in one.steps:
+        yield PlanLine(Part.WRITE, f"{verb} {STEP_WORDS[step.kind]}: {step.before} → {step.after}")
+        yield PlanLine(Part.WRITE, STEP_MEANS[step.kind], 4, True)
     for change in one.settings:
-        verb = "Would write" if one.blockers else "Write"
         yield PlanLine(Part.WRITE, f"{verb} {change.name}: {value_word(change.before)} → {value_word(change.after)}")
         if words := PORTAL_WORDS.get((change.name, change.after)):
             yield PlanLine(Part.WRITE, words, 4, True)
-    if not one.settings:
+    if not one.changes:
         yield PlanLine(Part.WRITE, "Nothing to write.", detail=True)
     for sentence in one.irreversible:
         yield PlanLine(Part.IRREVERSIBLE, f"Cannot be undone: {sentence}")
     for sentence in one.warnings:
         yield PlanLine(Part.WARNING, f"Note: {sentence}")
-    if one.fates and one.blockers and one.settings:
+    if one.fates and one.blockers and one.changes:
         yield PlanLine(Part.FATE, "If it were not blocked:", detail=True)
     for fate in FATE_WORDS:
         if met := [machine for machine in one.fates if machine.fate is fate]:

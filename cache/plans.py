@@ -5,20 +5,34 @@ Counts of machines stand in the document for its readers; they follow from ``fat
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections import Counter
 from datetime import UTC, datetime
 from typing import Any
 
-from cache.failure import Failure
-from cache.model import Blocker, Fate, MachineFate, Plan, PlanAction, SettingChange, SubscriptionPlan
+from cache.failure import Exit, Failure
+from cache.model import NO_EXTRAS, Blocker, Extras, Fate, MachineFate, Plan, PlanAction, SettingChange, Step, SubscriptionPlan
 from cache.text import clean, clean_lines
 from cache.values import stamp
 
-SCHEMA = 1
+SCHEMA = 2
+"""Since 2 a plan can have steps before its settings, which a version that knows only 1 would leave out. 1 is still read."""
+
+STEPS = {"provider": ("Registered",), "servers-plan": ("P1", "P2")}
+"""The kinds of steps, and what each can come to."""
 
 
 class PlanUnreadable(Failure):
     """A document is no plan; the text names the field that is wrong."""
+
+    exit_code = Exit.PLAN_UNREADABLE
+
+
+class PlanTooNew(PlanUnreadable):
+    """A newer version wrote the plan."""
+
+    exit_code = Exit.PLAN_NEWER
 
 
 def plan_to_json(plan: Plan) -> dict[str, Any]:
@@ -31,6 +45,13 @@ def plan_to_json(plan: Plan) -> dict[str, Any]:
         "cloud": plan.cloud,
         "tenant_id": plan.tenant_id,
         "principal": plan.principal,
+        "again": plan.again,
+        "extras": {
+            "servers_plan": plan.extras.servers_plan or None,
+            "downgrade": plan.extras.downgrade,
+            "register_provider": plan.extras.register,
+            "unified": plan.extras.unified,
+        },
         "subscriptions": [_subscription_to_json(one) for one in plan.subscriptions],
     }
 
@@ -42,11 +63,12 @@ def plan_from_json(document: object) -> Plan:
     if not isinstance(schema, int) or isinstance(schema, bool) or schema < 1:
         raise PlanUnreadable("This is not a plan: schema must be a whole number from 1 on.")
     if schema > SCHEMA:
-        raise PlanUnreadable(
+        raise PlanTooNew(
             f"This plan was made by a newer version of mde-console (schema {schema}; this one knows up to {SCHEMA}). "
             "Use that version, or make the plan again with this one."
         )
-    subscriptions = tuple(_subscription(one) for one in top.objects("subscriptions"))
+    first = schema == 1
+    subscriptions = tuple(_subscription(one, steps=not first) for one in top.objects("subscriptions"))
     seen: set[str] = set()
     for number, one in enumerate(subscriptions):
         if one.id.lower() in seen:
@@ -60,7 +82,23 @@ def plan_from_json(document: object) -> Plan:
         tenant_id=top.text("tenant_id"),
         principal=top.text("principal"),
         subscriptions=subscriptions,
+        extras=NO_EXTRAS if first else _extras(top.object("extras")),
+        again="" if first else top.text("again"),
     )
+
+
+def _extras(value: _Object) -> Extras:
+    asked = "" if value.get("servers_plan") is None else value.choice("servers_plan", list(STEPS["servers-plan"]))
+    return Extras(asked, value.truth("downgrade"), value.truth("register_provider"), value.truth("unified"))
+
+
+def digest_of(document: dict[str, Any]) -> str:
+    """What is another one when anything in the document of a plan is; how it is laid out and its own ``digest`` do not count.
+
+    It shows what was changed by hand. It is no signature: whoever knows how can write a new one.
+    """
+    told = {key: value for key, value in document.items() if key != "digest"}
+    return hashlib.sha256(json.dumps(told, ensure_ascii=True, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 
 def _subscription_to_json(one: SubscriptionPlan) -> dict[str, Any]:
@@ -69,6 +107,7 @@ def _subscription_to_json(one: SubscriptionPlan) -> dict[str, Any]:
         "name": one.name,
         "case": one.case,
         "why": one.why,
+        "steps": [{"kind": each.kind, "before": each.before, "after": each.after} for each in one.steps],
         "settings": [{"name": each.name, "before": each.before, "after": each.after} for each in one.settings],
         "machines": dict(sorted(Counter(str(each.fate) for each in one.fates).items())),
         "fates": [
@@ -81,7 +120,12 @@ def _subscription_to_json(one: SubscriptionPlan) -> dict[str, Any]:
     }
 
 
-def _subscription(value: _Object) -> SubscriptionPlan:
+def _step(value: _Object) -> Step:
+    kind = value.choice("kind", list(STEPS))
+    return Step(kind, value.text("before"), value.choice("after", list(STEPS[kind])))
+
+
+def _subscription(value: _Object, *, steps: bool) -> SubscriptionPlan:
     return SubscriptionPlan(
         id=value.text("id"),
         name=value.text("name"),
@@ -103,6 +147,7 @@ def _subscription(value: _Object) -> SubscriptionPlan:
         irreversible=value.texts("irreversible"),
         warnings=value.texts("warnings"),
         blockers=tuple(Blocker(each.text("code"), each.lines("message"), each.text("who")) for each in value.objects("blockers")),
+        steps=tuple(_step(each) for each in value.objects("steps")) if steps else (),
     )
 
 
@@ -154,6 +199,9 @@ class _Object:
         if not all(isinstance(one, str) for one in values):
             raise self._wrong(name, "a list of texts")
         return tuple(clean_lines(one) for one in values)
+
+    def object(self, name: str) -> _Object:
+        return _Object(self.get(name), f"{self._prefix}{name}")
 
     def objects(self, name: str) -> list[_Object]:
         return [_Object(one, f"{self._prefix}{name}[{number}]") for number, one in enumerate(self._list(name))]

@@ -23,10 +23,11 @@ from cache.model import (
     Onboarding,
     Permission,
     Problem,
+    Reading,
     Subscription,
 )
 from cache.text import clean, clean_lines
-from cache.values import from_json, microseconds_or_none, moment_of, moment_or, moment_or_none, one_of, stamp, stamp_or_none, to_json
+from cache.values import from_json, microseconds_or_none, moment_of, moment_or, moment_or_none, one_of, stamp, to_json
 
 Row = Sequence[Any]
 
@@ -261,14 +262,14 @@ def assessment_row(one: Assessment, subscription_id: str) -> Row:
     )
 
 
-CHECK = (
-    "subscription_id, id, title, status, evidence, remedy, who, command, link, reference, machine_ids, "
-    "ticked_by, ticked_at, fetched_at, position"
-)
+CHECK = """c.subscription_id, c.id, a.title, a.status, a.evidence, a.remedy, a.who, a.command, a.link, a.reference, CASE c.machines
+    WHEN '[]' THEN '[]' ELSE (SELECT json_group_array(COALESCE(m.id, n.value)) FROM json_each(c.machines) n
+        LEFT JOIN machines m ON n.type = 'integer' AND m.key = n.value WHERE n.type = 'text' OR m.key IS NOT NULL) END,
+    c.ticked_by, c.ticked_at"""
 
 
 def check(row: Row) -> Check:
-    """The check in a row of the columns :data:`CHECK`."""
+    """The check in a row of the columns :data:`CHECK` (of ``checks c`` and ``answers a``) and of when it held."""
     return Check(
         subscription_id=clean(row[0]),
         id=clean(row[1]),
@@ -287,11 +288,9 @@ def check(row: Row) -> Check:
     )
 
 
-def check_row(one: Check, subscription_id: str, position: int) -> Row:
-    """A check in the order of the columns :data:`CHECK`."""
+def answer_row(one: Check) -> tuple[str, ...]:
+    """What a check says, which is the same for many subscriptions."""
     return (
-        clean(subscription_id),
-        clean(one.id),
         clean(one.title),
         str(one.status),
         clean_lines(one.evidence),
@@ -300,11 +299,6 @@ def check_row(one: Check, subscription_id: str, position: int) -> Row:
         clean_lines(one.command),
         clean(one.link),
         clean(one.reference),
-        to_json([clean(each) for each in one.machine_ids]),
-        clean(one.ticked_by),
-        stamp_or_none(one.ticked_at),
-        stamp_or_none(one.as_of),
-        position,
     )
 
 
@@ -319,6 +313,11 @@ def problem(row: Row) -> Problem:
 def freshness(row: Row) -> Freshness:
     """The freshness in a row of source, subscription, time."""
     return Freshness(clean(row[0]), clean(row[1]), moment_or(row[2]))
+
+
+def reading(row: Row) -> Reading:
+    """The reading in a row of source, time, number of subscriptions."""
+    return Reading(clean(row[0]), moment_or(row[1]), int(row[2]))
 
 
 def log_entry(row: Row) -> LogEntry:

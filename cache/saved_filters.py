@@ -15,7 +15,7 @@ from typing import Any
 from cache.errors import from_os, too_new
 from cache.failure import Failure
 from cache.files import private_folder, set_aside, write_private
-from cache.filter import LONGEST_TEXT
+from cache.filter_language import LONGEST_TEXT
 from cache.text import clean
 
 FILE = "filters.json"

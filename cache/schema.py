@@ -44,12 +44,17 @@ FLEET_TABLES = frozenset(
         "gone",
         "feed",
         "assessments",
+        "answers",
         "checks",
         "problems",
         "freshness",
         "selection",
         "log",
         "remembered",
+        "outdated",
+        "told",
+        "extension_readings",
+        "machine_reports",
     )
 )
 
@@ -292,7 +297,113 @@ _FLEET_2: Migration = (
     "INSERT INTO feed (one, change, floor) VALUES (1, 0, 0)",
 )
 
-FLEET = Schema(migrations=(_FLEET_1, _FLEET_2), tables=FLEET_TABLES, application_id=0x4D444546)
+_JUDGED_BY = "state, servers_plan, integration, linux, unified, provider, can_see_machines, enabled_at"
+"""What of a subscription the states of its machines depend on; its checks depend on more."""
+
+
+def _of(row: str, columns: str) -> str:
+    return ", ".join(f"{row}.{name}" for name in columns.split(", "))
+
+
+def _outdates(name: str, event: str, subscription: str, states: str = "0", when: str = "") -> str:
+    """A trigger that marks a subscription as outdated."""
+    return f"""CREATE TRIGGER {name} AFTER {event} {f"WHEN {when}" if when else ""} BEGIN
+        INSERT INTO outdated (subscription_id, states, mark) VALUES ({subscription}, {states}, 1)
+        ON CONFLICT (subscription_id) DO UPDATE SET states = MAX(states, excluded.states), mark = mark + 1; END"""
+
+
+# Which subscriptions must be evaluated anew, and whether (``states``) all their machines must be judged too, because what decides about
+# them changed and not only single machines. ``mark`` grows with each change, so that a change during an evaluation is not lost with it.
+_CHECKED_BY = f"{_JUDGED_BY}, permissions, can_enable, can_triage, can_set_plan"
+_FLEET_3: Migration = (
+    """CREATE TABLE outdated (
+        subscription_id TEXT PRIMARY KEY COLLATE NOCASE, states INTEGER NOT NULL, mark INTEGER NOT NULL
+    ) WITHOUT ROWID""",
+    "INSERT INTO outdated (subscription_id, states, mark) SELECT id, 1, 1 FROM subscriptions",
+    _outdates("subscription_is_new", "INSERT ON subscriptions", "NEW.id"),
+    _outdates(
+        "subscription_changed",
+        f"UPDATE OF {_CHECKED_BY} ON subscriptions",
+        "NEW.id",
+        f"({_of('OLD', _JUDGED_BY)}) IS NOT ({_of('NEW', _JUDGED_BY)})",
+        f"({_of('OLD', _CHECKED_BY)}) IS NOT ({_of('NEW', _CHECKED_BY)})",
+    ),
+    _outdates("problem_came", "INSERT ON problems", "NEW.subscription_id"),
+    _outdates(
+        "problem_changed",
+        "UPDATE ON problems",
+        "NEW.subscription_id",
+        when="(OLD.code, OLD.message) IS NOT (NEW.code, NEW.message)",
+    ),
+    _outdates("problem_went", "DELETE ON problems", "OLD.subscription_id"),
+    _outdates("assessment_came", "INSERT ON assessments", "NEW.subscription_id"),
+    _outdates("assessment_changed", "UPDATE ON assessments", "NEW.subscription_id"),
+    _outdates("assessment_went", "DELETE ON assessments", "OLD.subscription_id"),
+    "CREATE INDEX checks_ticked ON checks (subscription_id, id, ticked_by, ticked_at) WHERE ticked_by <> ''",
+)
+
+# The machines whose extensions the reading under way has read one by one, so that one which is cut off does not begin anew.
+_FLEET_4: Migration = ("CREATE TABLE extension_readings (machine INTEGER PRIMARY KEY)",)
+
+# How often each table has been told as changed, so that another console reads again only what differs.
+_FLEET_5: Migration = ("CREATE TABLE told (name TEXT PRIMARY KEY, times INTEGER NOT NULL) WITHOUT ROWID",)
+
+# A checklist says much the same in most subscriptions: each answer is kept once. ``machines`` is a JSON list of keys of machines, and of
+# ids where a machine is not known. ``digest`` is that of the row in which a listing described the machine; NULL: of another source.
+_FLEET_6: Migration = (
+    "DROP TABLE checks",
+    """CREATE TABLE answers (
+        key INTEGER PRIMARY KEY,
+        title TEXT NOT NULL,
+        status TEXT NOT NULL,
+        evidence TEXT NOT NULL,
+        remedy TEXT NOT NULL,
+        who TEXT NOT NULL,
+        command TEXT NOT NULL,
+        link TEXT NOT NULL,
+        reference TEXT NOT NULL
+    )""",
+    """CREATE TABLE checks (
+        subscription_id TEXT NOT NULL COLLATE NOCASE,
+        id TEXT NOT NULL,
+        position INTEGER NOT NULL,
+        answer INTEGER NOT NULL,
+        machines TEXT NOT NULL,
+        ticked_by TEXT NOT NULL,
+        ticked_at TEXT,
+        fetched_at TEXT,
+        PRIMARY KEY (subscription_id, id)
+    ) WITHOUT ROWID""",
+    "CREATE INDEX checks_ticked ON checks (subscription_id, id, ticked_by, ticked_at) WHERE ticked_by <> ''",
+    "ALTER TABLE machines ADD COLUMN digest INTEGER",
+    """INSERT INTO outdated (subscription_id, states, mark) SELECT id, 0, 1 FROM subscriptions WHERE 1
+        ON CONFLICT (subscription_id) DO UPDATE SET mark = mark + 1""",
+)
+
+# Changes of the last hours are found without looking at all others.
+_FLEET_7: Migration = ("CREATE INDEX events_by_time ON events (at)",)
+
+# What machines told of themselves when a script ran on them, the last of each kind; times are microseconds since 1970.
+_FLEET_8: Migration = (
+    """CREATE TABLE machine_reports (
+        machine INTEGER NOT NULL,
+        kind TEXT NOT NULL,
+        at INTEGER NOT NULL,
+        way TEXT NOT NULL,
+        outcome TEXT NOT NULL,
+        code TEXT NOT NULL,
+        reason TEXT NOT NULL,
+        remedy TEXT NOT NULL,
+        findings TEXT NOT NULL,
+        PRIMARY KEY (machine, kind)
+    ) WITHOUT ROWID""",
+)
+
+FLEET = Schema(
+    migrations=(_FLEET_1, _FLEET_2, _FLEET_3, _FLEET_4, _FLEET_5, _FLEET_6, _FLEET_7, _FLEET_8),
+    tables=FLEET_TABLES,
+    application_id=0x4D444546,
+)
 
 _JOURNAL_1: Migration = (
     """CREATE TABLE audit (
@@ -322,4 +433,6 @@ _JOURNAL_1: Migration = (
     ) WITHOUT ROWID""",
 )
 
-JOURNAL = Schema(migrations=(_JOURNAL_1,), tables=frozenset(("audit", "head", "plans", "ticks")), application_id=0x4D44454A)
+_JOURNAL_2: Migration = ("CREATE INDEX audit_by_target ON audit (target)",)
+
+JOURNAL = Schema(migrations=(_JOURNAL_1, _JOURNAL_2), tables=frozenset(("audit", "head", "plans", "ticks")), application_id=0x4D44454A)

@@ -6,11 +6,12 @@ rows handles a few small tuples and texts instead of dozens of fields.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 from typing import NamedTuple
 
 from cache import rows
-from cache.model import Machine
+from cache.model import Machine, Onboarding
 from cache.text import clean
 from cache.values import microseconds_or_none, moment_of
 
@@ -57,6 +58,21 @@ class Sighting(NamedTuple):
     tags: str
     status_at: int | None
     created_at: int | None
+    digest: int | None = None
+    """That of the row in which a listing told all this; ``None``: it did not come in one row."""
+
+
+class Unchanged(NamedTuple):
+    """A machine that a listing shows in the very row in which it is known already, by its id and the numbers of its row and its place."""
+
+    id: str
+    key: int
+    place: int
+
+
+Judge = Callable[[Sighting, Onboarding | None], Onboarding | None]
+"""Says in which state a machine is, from what a listing shows and the state it was in; ``None``: that cannot be said yet. The
+``machine_id`` of its answer counts for nothing, so that one answer may stand for many machines."""
 
 
 def sighting_of(one: Machine, subscription_id: str) -> Sighting:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 
 import aiosqlite
@@ -12,11 +12,14 @@ from cache import rows
 from cache.alert_store import AlertStore
 from cache.database import Step
 from cache.machine_store import MachineStore
-from cache.model import Assessment, Check, Permission, Problem, Subscription
+from cache.model import Assessment, Permission, Problem, Subscription
 from cache.text import clean, clean_lines
 from cache.values import stamp, stamp_or_none, to_json
 
 _KEPT_LOG_LINES = 2000
+
+AGES = "ages"
+"""What subscribers are told when nothing but the age of what is known has changed."""
 
 
 def _upsert(table: str, key: str, columns: str, silent: str = "") -> str:
@@ -53,12 +56,6 @@ _PUT_SETTINGS = f"""UPDATE subscriptions SET integration = ?2, linux = ?3, unifi
     WHERE id = ?1 AND (integration, linux, unified, enabled_at) IS NOT (?2, ?3, ?4, {_ENABLED_AT})"""
 
 _PUT_ASSESSMENT = _upsert("assessments", "machine_id, key", "machine_id, subscription_id, key, status, cause, description")
-_PUT_CHECK = """INSERT INTO checks (subscription_id, id, title, status, evidence, remedy, who, command, link, reference, machine_ids,
-        ticked_by, ticked_at, fetched_at, position) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)
-    ON CONFLICT (subscription_id, id) DO UPDATE SET title = ?3, status = ?4, evidence = ?5, remedy = ?6, who = ?7, command = ?8, link = ?9,
-        reference = ?10, machine_ids = ?11, ticked_by = ?12, ticked_at = ?13, position = ?15
-    WHERE (title, status, evidence, remedy, who, command, link, reference, machine_ids, ticked_by, ticked_at, position)
-        IS NOT (?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?15)"""
 _PUT_PROBLEM = _upsert("problems", "source, subscription_id", "source, subscription_id, code, message, at")
 
 
@@ -97,7 +94,8 @@ class FleetWriting(MachineStore, AlertStore):
                 for table in ("assessments", "checks", "problems", "freshness", "selection"):
                     await step(table, f"DELETE FROM {table} WHERE subscription_id {gone}", [(ids,)])
                 await step("subscriptions", f"DELETE FROM subscriptions WHERE id {gone}", [(ids,)])
-            return None, frozenset(changed)
+                await step("", f"DELETE FROM outdated WHERE subscription_id {gone}", [(ids,)])
+            return None, frozenset(changed - {""})
 
         await self.edit(work)
 
@@ -146,20 +144,6 @@ class FleetWriting(MachineStore, AlertStore):
             AND (machine_id || ' ' || key) COLLATE NOCASE NOT IN (SELECT value FROM json_each(?2))"""
         await self._database.write((Step("assessments", gone, [(subscription_id, keep)]), Step("assessments", _PUT_ASSESSMENT, put)))
 
-    async def put_checks(self, subscription_id: str, checks: Sequence[Check]) -> None:
-        """Write the checklist of a subscription in this order, replacing the one before. A mere change of ``as_of`` tells nobody."""
-        put = [rows.check_row(one, subscription_id, position) for position, one in enumerate(checks)]
-        keep = to_json([row[1] for row in put])
-        gone = "DELETE FROM checks WHERE subscription_id = ?1 AND id NOT IN (SELECT value FROM json_each(?2))"
-        fetched = "UPDATE checks SET fetched_at = ?3 WHERE subscription_id = ?1 AND id = ?2 AND fetched_at IS NOT ?3"
-        await self._database.write(
-            (
-                Step("checks", gone, [(subscription_id, keep)]),
-                Step("checks", _PUT_CHECK, put),
-                Step("", fetched, [(row[0], row[1], row[13]) for row in put]),
-            )
-        )
-
     async def mark_fresh(self, source: str, subscription_id: str = "") -> None:
         """``source`` has just been read completely for a subscription, or for the tenant."""
         sql = """INSERT INTO freshness (source, subscription_id, fetched_at) VALUES (?, ?, ?)
@@ -185,6 +169,37 @@ class FleetWriting(MachineStore, AlertStore):
                 ),
             )
         )
+
+    async def still_fresh(self, source: str) -> None:
+        """A reading of what has changed lately brought all that was read of ``source`` up to date, except where a problem of it is left.
+
+        Tells subscribers of ``ages`` alone: nothing differs but how old it is.
+        """
+        sql = """UPDATE freshness SET fetched_at = ?2 WHERE source = ?1 AND fetched_at < ?2 AND NOT EXISTS (SELECT 1 FROM problems p
+            WHERE p.source = freshness.source AND p.subscription_id = freshness.subscription_id)"""
+        await self._write(AGES, sql, (str(source), stamp(self._clock.now())))
+
+    async def put_servers_plans(self, plans: Mapping[str, str]) -> frozenset[str]:
+        """Write the Defender for Servers plans of subscriptions that have been listed. Returns the ids (lower case) where one changed."""
+        put = to_json([[clean(key), clean(plan)] for key, plan in plans.items()])
+        sql = """SELECT s.id, json_extract(told.value, '$[1]') AS plan FROM json_each(?) told
+            JOIN subscriptions s ON s.id = json_extract(told.value, '$[0]') WHERE s.servers_plan IS NOT plan"""
+
+        async def work(writer: aiosqlite.Connection, _: int) -> tuple[frozenset[str], frozenset[str]]:
+            found = list(await writer.execute_fetchall(sql, (put,)))
+            await writer.executemany("UPDATE subscriptions SET servers_plan = ?2 WHERE id = ?1", found)
+            return frozenset(str(row[0]).lower() for row in found), frozenset({"subscriptions"} if found else ())
+
+        return await self.edit(work)
+
+    async def tidy(self) -> None:
+        """Take away what nothing names any more: tags, answers and other shared values of machines that have changed. Tells nobody."""
+
+        async def work(writer: aiosqlite.Connection, _: int) -> tuple[None, frozenset[str]]:
+            await self._dictionaries.prune(writer)
+            return None, frozenset()
+
+        await self.edit(work)
 
     async def put_problem(self, problem: Problem) -> None:
         """Remember a problem; there is one for each source and subscription, the last."""

@@ -25,6 +25,11 @@ if TYPE_CHECKING:
     from azure.core.credentials import AccessToken
 
 TOKEN_VARIABLE = "MDE_CONSOLE_TOKEN"
+SECRETS = frozenset(
+    {TOKEN_VARIABLE, "AZURE_CLIENT_SECRET", "AZURE_CLIENT_CERTIFICATE_PASSWORD", "AZURE_PASSWORD", "IDENTITY_HEADER", "MSI_SECRET"}
+)
+"""The variables of the environment that hold a secret, which no process needs that does not sign in."""
+
 _FAR = 32503680000
 """The year 3000, in seconds: a token that claims to last longer does not tell when it expires."""
 

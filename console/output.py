@@ -8,11 +8,15 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.cells import cell_len, set_cell_size
 
+from cache.machine_clock import machine_clock
 from cache.model import Alert, AuditEntry, Check, Diagnosis, Extension, MachineRow, SubscriptionRow
+
+if TYPE_CHECKING:
+    from console.rules.discount import DiscountRow
 
 SCHEMA = 1
 
@@ -85,8 +89,16 @@ def _diagnosis(diagnosis: Diagnosis | None) -> dict[str, Any] | None:
     return None if diagnosis is None else {"code": diagnosis.code, "cause": diagnosis.cause, "remedy": diagnosis.remedy}
 
 
-def machine_item(row: MachineRow) -> dict[str, Any]:
-    """A machine for scripts."""
+def _clock(row: MachineRow, now: datetime) -> dict[str, Any] | None:
+    clock = machine_clock(row.state, row.reason, row.since, row.due, now)
+    if clock is None:
+        return None
+    times = {"began": moment(clock.began), "expected": moment(clock.expected), "overdue": moment(clock.overdue)}
+    return {**times, "pace": str(clock.pace), "by_seconds": int(clock.by.total_seconds())}
+
+
+def machine_item(row: MachineRow, now: datetime) -> dict[str, Any]:
+    """A machine for scripts, its clock as of ``now``."""
     return {
         "id": row.id,
         "name": row.name,
@@ -101,6 +113,7 @@ def machine_item(row: MachineRow) -> dict[str, Any]:
         "reason": row.reason,
         "since": moment(row.since),
         "due": moment(row.due),
+        "clock": _clock(row, now),
         "extension": _extension(row.extension),
         "diagnosis": _diagnosis(row.diagnosis),
         "as_of": moment(row.as_of),
@@ -131,6 +144,17 @@ def alert_item(alert: Alert) -> dict[str, Any]:
         "defender_link": alert.defender_link,
         "entities": [{"kind": kind, "text": text} for kind, text in alert.entities],
         "as_of": moment(alert.as_of),
+    }
+
+
+def discount_item(row: DiscountRow) -> dict[str, Any]:
+    """A line of the discount report for scripts."""
+    return {
+        "workspace_id": row.workspace_id,
+        "name": row.name,
+        "region": row.region,
+        "machines": row.machines,
+        "subscription_ids": list(row.subscription_ids),
     }
 
 

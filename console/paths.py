@@ -28,6 +28,11 @@ class Paths:
         return self.home / "config.toml"
 
     @property
+    def rules(self) -> Path:
+        """The user's own rules of diagnosis (TOML); need not exist."""
+        return self.home / "rules.toml"
+
+    @property
     def clouds(self) -> Path:
         """Cloud files that ``--cloud NAME`` finds by name."""
         return self.home / "clouds"

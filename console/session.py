@@ -6,16 +6,18 @@ import asyncio
 import json
 import os
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cache.activity import Activity
 from cache.clock import Clock, SystemClock
+from cache.errors import CacheError
 from cache.folders import fleet_folder
 from console.clouds import Cloud, load_cloud
 from console.paths import Paths, find_paths, make_folder, write_private
-from console.settings import Settings, load_settings
+from console.settings import OWN_RULES, Settings, load_settings
 
 if TYPE_CHECKING:
     from cache.fleet import FleetCache
@@ -26,9 +28,16 @@ if TYPE_CHECKING:
     from console.workers.work import Work
 
 
+_LARGEST_RULES = 200_000
+
+
 @dataclass(frozen=True, slots=True)
 class Setup:
-    """Everything that is decided before anybody signs in."""
+    """Everything that is decided before anybody signs in.
+
+    ``own_rules``: the user's rules of diagnosis, as :func:`console.rules.own.kept` writes them; ``own_mistakes``: what is wrong in their
+    file. ``sleep`` is how requests and workers wait, in seconds.
+    """
 
     paths: Paths
     settings: Settings
@@ -41,6 +50,10 @@ class Setup:
     plan_minutes: float = 15.0
     environ: Mapping[str, str] = field(default_factory=lambda: os.environ)
     screen: str = ""
+    slow_line: bool | None = None
+    own_rules: str = ""
+    own_mistakes: tuple[str, ...] = ()
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,11 +75,13 @@ def set_up(
     read_only: bool,
     environ: Mapping[str, str],
     screen: str = "",
+    slow_line: bool = False,
 ) -> Setup:
     """Read the settings and the cloud. Raises the sentences of :mod:`console.paths`, ``settings`` and ``clouds``."""
     paths = find_paths(home, environ)
     make_folder(paths.home)
     settings = load_settings(paths.config)
+    own_rules, own_mistakes = _own_rules(paths.rules)
     return Setup(
         paths,
         settings,
@@ -77,7 +92,27 @@ def set_up(
         read_only or settings.read_only,
         environ=environ,
         screen=screen,
+        slow_line=True if slow_line else settings.slow_line,
+        own_rules=own_rules,
+        own_mistakes=own_mistakes,
     )
+
+
+def _own_rules(path: Path) -> tuple[str, tuple[str, ...]]:
+    """The user's rules of diagnosis and the mistakes in their file, which stop nothing."""
+    try:
+        with path.open("rb") as file:
+            data = file.read(_LARGEST_RULES + 1)
+    except FileNotFoundError:
+        return "", ()
+    except OSError as error:
+        return "", (f"The rules in {path} cannot be read: {error.strerror or error}. The console goes on without them.",)
+    if len(data) > _LARGEST_RULES:
+        return "", (f"The rules in {path} are longer than {_LARGEST_RULES:,} bytes. The console goes on without them.",)
+    from console.rules.own import kept, read_own_rules
+
+    found = read_own_rules(data, str(path))
+    return kept(found.rules) if found.rules else "", found.mistakes
 
 
 def last_sessions(paths: Paths) -> list[Remembered]:
@@ -116,9 +151,15 @@ async def open_cache(setup: Setup, tenant_id: str, principal: str) -> tuple[Flee
     from cache.journal import Journal
 
     folder = cache_folder(setup, tenant_id, principal)
-    journal = await Journal.open(folder, setup.clock)
+    opening = asyncio.ensure_future(FleetCache.open(folder, setup.clock))  # both at once: each waits for threads most of the time
     try:
-        fleet = await FleetCache.open(folder, setup.clock)
+        journal = await Journal.open(folder, setup.clock)
+    except BaseException:
+        with suppress(CacheError):
+            await (await opening).close()
+        raise
+    try:
+        fleet = await opening
     except BaseException:
         await journal.close()
         raise
@@ -126,6 +167,10 @@ async def open_cache(setup: Setup, tenant_id: str, principal: str) -> tuple[Flee
         await fleet.add_log(
             "warning", f"The cache was damaged. It was put aside as {fleet.quarantined.name} and is built anew; the journal is untouched."
         )
+    if (await fleet.remembered(OWN_RULES) or "") != setup.own_rules:
+        await fleet.remember(OWN_RULES, setup.own_rules)
+    for sentence in setup.own_mistakes:
+        await fleet.add_log("warning", sentence)
     return fleet, journal
 
 
@@ -160,16 +205,17 @@ async def connect(
     on_prompt: Callable[[DevicePrompt], None] | None = None,
     on_wait: Callable[[Wait], None] | None = None,
     cache: Callable[[str, str], tuple[FleetCache, Journal] | None] = lambda tenant, principal: None,
-    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    sleep: Callable[[float], Awaitable[None]] | None = None,
 ) -> Connection:
     """Sign in, open the gateway and the cache. ``cache`` may hand over files that are open already for this tenant and principal.
 
-    ``sleep`` is how requests wait before they are tried again.
+    ``sleep`` takes the place of that of ``setup``.
     """
     from console.gateway.azure import Azure
     from console.identity import sign_in
     from console.workers.work import Work
 
+    sleep = sleep or setup.sleep
     signed_in = await sign_in(setup.cloud, setup.method, setup.tenant or None, on_prompt, setup.environ)
     azure = None
     try:
@@ -195,11 +241,12 @@ async def connect(
         setup.plan_minutes,
         setup.settings.concurrency,
         setup.only,
+        sleep=sleep,
     )
     return Connection(signed_in, azure, fleet, journal, work)
 
 
 def for_demo(setup: Setup, clock: Clock) -> Setup:
     """The same, at the pace of a simulator whose clock runs fast: its own time, short polls, plans that live longer."""
-    settings = replace(setup.settings, poll_seconds=6.0, moving_seconds=2.0, stale_minutes=240.0)
+    settings = replace(setup.settings, poll_seconds=6.0, moving_seconds=2.0, reconcile_minutes=600.0, stale_minutes=240.0)
     return replace(setup, settings=settings, clock=clock, plan_minutes=24 * 60.0)

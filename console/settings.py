@@ -6,12 +6,15 @@
     auth = "auto"
     tenant = ""
     read_only = false
-    poll_seconds = 60         # between two full readings of Azure
-    moving_seconds = 20       # the same while machines are on their way
+    poll_seconds = 60         # between two readings of what changed in Azure
+    moving_seconds = 20       # the same of machines while any are on their way
+    reconcile_minutes = 60    # between two readings of everything
     stale_minutes = 30        # older data is called stale
+    canary_minutes = 60       # the machines of a canary are waited for at most so long
     concurrency = 8           # calls to Azure at the same time
     theme = "textual-dark"
     mouse = true
+    slow_line = "auto"        # or true, false: fewer bytes to the terminal; auto measures how fast it answers
 
     [keys]                    # other keys for actions, by the ids that the help screen shows
     "table.filter" = "f"
@@ -30,6 +33,9 @@ from cache.failure import Exit, Failure
 METHODS = ("auto", "cli", "managed-identity", "environment", "device-code", "token")
 """The ways to sign in that ``--auth`` and ``auth`` know."""
 
+OWN_RULES = "own-rules"
+"""Under which the cache remembers the user's rules of diagnosis, so that every process that judges judges by the same."""
+
 
 class SettingsError(Failure):
     """The settings file has a mistake; the message names the file, the place and what to do."""
@@ -39,7 +45,7 @@ class SettingsError(Failure):
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What is in force. Times are in the units of their names."""
+    """What is in force. Times are in the units of their names. ``slow_line`` is ``None`` where it is to be found out."""
 
     cloud: str = "public"
     auth: str = "auto"
@@ -47,17 +53,22 @@ class Settings:
     read_only: bool = False
     poll_seconds: float = 60.0
     moving_seconds: float = 20.0
+    reconcile_minutes: float = 60.0
     stale_minutes: float = 30.0
+    canary_minutes: float = 60.0
     concurrency: int = 8
     theme: str = "textual-dark"
     mouse: bool = True
+    slow_line: bool | None = None
     keys: Mapping[str, str] = field(default_factory=dict)
 
 
 RANGES: dict[str, tuple[float, float]] = {
     "poll_seconds": (5, 86_400),
     "moving_seconds": (2, 86_400),
+    "reconcile_minutes": (1, 100_000),
     "stale_minutes": (1, 100_000),
+    "canary_minutes": (0, 1440),
     "concurrency": (1, 64),
 }
 
@@ -87,6 +98,10 @@ def _checked(path: Path, key: str, value: object, known: Mapping[str, object]) -
         hint = f" Did you mean “{close[0]}”?" if close else f" Known are: {', '.join(known)}, keys."
         raise SettingsError(f"{path}: “{key}” is not a setting.{hint}")
     default = known[key]
+    if key == "slow_line":
+        if not isinstance(value, bool) and value != "auto":
+            raise SettingsError(f'{path}: “{key}” must be "auto", true or false.')
+        return value if isinstance(value, bool) else None
     if isinstance(default, bool):
         if not isinstance(value, bool):
             raise SettingsError(f"{path}: “{key}” must be true or false.")

@@ -9,29 +9,31 @@ from textual.binding import BindingType
 from textual.widget import Widget
 from textual.widgets import Static
 
-from cache.model import Alert, Subscription
+from cache.model import Alert, Source, Subscription
 from screens.actions import bindings
 from screens.desk import Desk
 from screens.page import Page
-from screens.requests import AlertStatusRequested, OpenMachine
-from screens.triage import NOTE, judge, machine_of
+from screens.requests import ALERT_DETAILS, AlertDetailsRequested, AlertStatusRequested, OpenMachine
+from screens.triage import NOTE, TriageKeys, judge, machine_of
 from screens.widgets.document import Block, fact, heading
 from screens.words import age, alert_status_cell, moment, severity_cell
 
 
-class AlertPage(Page):
+class AlertPage(TriageKeys, Page):
     """One alert. Its status can be asked for here; one alert needs no confirmation, since ``a`` takes a change back."""
 
     NAME = "alert"
     TITLE_TEXT = "Alert"
     SCOPES: ClassVar[tuple[str, ...]] = ("alert", "page")
     TABLES = frozenset(("alerts", "subscriptions"))
+    SOURCES = frozenset((Source.ALERTS,))
     BINDINGS: ClassVar[list[BindingType]] = [*bindings("alert")]
 
     def __init__(self, desk: Desk, alert_id: str) -> None:
         super().__init__(desk)
         self.alert_id = alert_id
         self._read = False
+        self._asked = False
         self._alert: Alert | None = None
         self._subscription: Subscription | None = None
 
@@ -45,7 +47,15 @@ class AlertPage(Page):
         self._alert = alert = await self.desk.fleet.alert(self.alert_id)
         self._subscription = await self.desk.fleet.subscription(alert.subscription_id) if alert else None
         self._read = True
+        if alert is not None and not alert.details_known and self.desk.session.signed_in and not self._asked:
+            self._asked = True
+            self.post_message(AlertDetailsRequested(self.alert_id))
         self.write()
+
+    def activity_moved(self) -> None:
+        """The details are being read, or could not be."""
+        if self._alert is not None and not self._alert.details_known:
+            self.write()
 
     def blocks(self) -> Sequence[Block]:
         """What the page says now."""
@@ -58,23 +68,9 @@ class AlertPage(Page):
                 Block(""),
                 fact("Id", self.alert_id),
             )
+        if not self._alert.details_known:
+            return [*self._head(self._alert), *self._without_details(), *self._facts(self._alert)]
         return [*self._head(self._alert), *self._what_to_do(self._alert), *self._details(self._alert), *self._facts(self._alert)]
-
-    def action_progress(self) -> None:
-        """Set in progress."""
-        self._ask("InProgress")
-
-    def action_resolve(self) -> None:
-        """Resolve."""
-        self._ask("Resolved")
-
-    def action_dismiss_alert(self) -> None:
-        """Dismiss."""
-        self._ask("Dismissed")
-
-    def action_activate(self) -> None:
-        """Activate again."""
-        self._ask("Active")
 
     def action_open_machine(self) -> None:
         """Show the page of its machine."""
@@ -91,7 +87,8 @@ class AlertPage(Page):
         """Copy its address in the Defender portal."""
         self.copy(self._alert.defender_link if self._alert else "", "address in the Defender portal")
 
-    def _ask(self, status: str) -> None:
+    def ask(self, status: str) -> None:
+        """Ask for a status of this alert."""
         alert = self._alert
         subscriptions = {self._subscription.id.lower(): self._subscription} if self._subscription else {}
         verdict = judge([alert] if alert else [], status, subscriptions, self.desk.session.read_only)
@@ -111,6 +108,16 @@ class AlertPage(Page):
         if alert.description:
             yield Block("")
             yield Block(alert.description)
+
+    def _without_details(self) -> Iterator[Block]:
+        """A list of very many alerts leaves out what happened and what to do; it is read for the one that is looked at."""
+        yield from heading("Details")
+        if failure := self.desk.activity.failure(ALERT_DETAILS):
+            yield Block(f"The details of this alert could not be read: {failure}", "bad")
+        elif self._asked:
+            yield Block("Reading the details of this alert…", "busy")
+        else:
+            yield Block("The details of this alert were not read yet: they are after signing in (ctrl+l).", "warn")
 
     def _what_to_do(self, alert: Alert) -> Iterator[Block]:
         yield from heading("What to do")

@@ -2,36 +2,47 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import asyncio
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual import on
 from textual.binding import BindingType
 from textual.widget import Widget
 from textual.widgets import Static
 
-from cache.model import Alert, Problem, Source, Subscription
+from cache.fields import ALERT_FIELDS, ENDPOINT
+from cache.filter_language import quoted
+from cache.model import Alert, Problem, Source
 from screens.actions import bindings
 from screens.desk import Desk
 from screens.dialogs import ConfirmDialog
+from screens.fleet_screen import FleetScreen
 from screens.requests import AlertStatusRequested, OpenAlert, OpenMachine
-from screens.table_screen import TableScreen
-from screens.triage import NOTE, OPEN, VERBS, judge, machine_of, question, status_word
+from screens.triage import NOTE, OPEN, VERBS, TriageKeys, judge, machine_of, question
 from screens.widgets.line_table import Cell, Column, LineTable
-from screens.words import ALERT_STATUSES, age, alert_status_cell, count, severity_cell, severity_shape
+from screens.words import age, alert_status_cell, count, severity_cell
+
+if TYPE_CHECKING:
+    from cache.index import FleetIndex
 
 ENDPOINT_MARK = "◆ MDE"
 """Stands where the product is named when Defender for Endpoint raised an alert."""
 
 
-class AlertsScreen(TableScreen[Alert]):
+PAGE = 500
+"""Marked alerts that are read at a time when they are acted on."""
+
+
+class AlertsScreen(TriageKeys, FleetScreen[Alert]):
     """Alerts of the chosen subscriptions (of all, when none is chosen). A status is asked for here and changed elsewhere."""
 
     NAME = "alerts"
     TITLE_TEXT = "Alerts"
     SCOPES: ClassVar[tuple[str, ...]] = ("alerts", "table")
     TABLES = frozenset(("alerts", "subscriptions", "selection"))
+    SOURCES = frozenset((Source.ALERTS,))
     COLUMNS = (
         Column("severity", "Severity", 15),
         Column("title", "Alert", 20, weight=5),
@@ -42,7 +53,10 @@ class AlertsScreen(TableScreen[Alert]):
         Column("subscription", "Subscription", 16, weight=1, rank=5),
         Column("group", "Resource group", 14, rank=6),
     )
-    SORT_KEYS = ("age", "severity", "status", "title", "machine", "product", "subscription")
+    FIELDS = ALERT_FIELDS
+    SORT_KEYS = ("age", "severity", "status", "title", "machine", "product", "subscription", "group")
+    LATEST_FIRST = frozenset(("age",))
+    THEN = ("age",)
     EMPTY = "No alerts known yet: press r to read Azure."
     BINDINGS: ClassVar[list[BindingType]] = [*bindings("alerts")]
 
@@ -50,8 +64,9 @@ class AlertsScreen(TableScreen[Alert]):
         super().__init__(desk)
         self.only_endpoint = False
         self.only_open = False
-        self._touched: set[str] = set()
-        self._subscriptions: dict[str, Subscription] = {}
+        self._touched: dict[int, bool] = {}
+        """The keys of the alerts that were changed here, and whether each is Defender for Endpoint's."""
+        self._names: dict[str, str] = {}
         self._chosen: frozenset[str] = frozenset()
         self._problems: list[Problem] = []
         self._read_at: datetime | None = None
@@ -61,15 +76,37 @@ class AlertsScreen(TableScreen[Alert]):
         yield from super().body()
         yield Static("", id="hint", markup=False)
 
-    async def rows(self) -> Sequence[Alert]:
-        """The alerts of the chosen subscriptions, the rights there, and why some cannot be read."""
+    async def read_around(self) -> None:
+        """Which subscriptions are chosen, when their alerts were read, and why some cannot be."""
         fleet = self.desk.fleet
         self._chosen = await fleet.selection()
-        within = self._chosen or None
-        self._subscriptions = {row.subscription.id.lower(): row.subscription for row in await fleet.subscriptions()}
-        self._problems = [one for one in await fleet.problems(within) if one.source == Source.ALERTS]
-        self._read_at = await fleet.oldest(Source.ALERTS, within)
-        return await fleet.alerts(within)
+        self.within = self._chosen or None
+        self._names = await fleet.subscription_names()
+        self._problems = [one for one in await fleet.problems(self.within) if one.source == Source.ALERTS]
+        self._read_at = await fleet.oldest(Source.ALERTS, self.within)
+
+    async def window(self, keys: Sequence[int]) -> Mapping[int, Alert]:
+        """Read some alerts."""
+        return await self.desk.fleet.alert_window(keys)
+
+    async def first_keys(self, limit: int) -> tuple[list[int], int]:
+        """The newest alerts, and how many there are."""
+        fleet = self.desk.fleet
+        return await fleet.first_alerts(limit, self.within), await fleet.alert_total(self.within)
+
+    def make_index(self, module: Any) -> FleetIndex:
+        """The alerts as columns."""
+        index: FleetIndex = module.AlertIndex(self.desk.fleet)
+        return index
+
+    def toggled(self) -> str:
+        """Only what waits for somebody, only what Defender for Endpoint raised, or all."""
+        wanted = [f"status={','.join(sorted(OPEN))}"] if self.only_open else []
+        return " ".join([*wanted, f"product={quoted(ENDPOINT)}"] if self.only_endpoint else wanted)
+
+    def always(self) -> frozenset[int]:
+        """What was changed here stays among the open ones, so that the change can be taken back, until the toggle is pressed again."""
+        return frozenset(key for key, endpoint in self._touched.items() if endpoint or not self.only_endpoint)
 
     def identify(self, row: Alert) -> str:
         """The resource id."""
@@ -87,7 +124,7 @@ class AlertsScreen(TableScreen[Alert]):
             case "status":
                 return alert_status_cell(row.status)
             case "age":
-                return age(row.generated, self.desk.clock.now()), "muted"
+                return age(row.generated, self.desk.clock.now(), coarse=True), "muted"
             case "product":
                 return (ENDPOINT_MARK, "accent") if row.from_endpoint else (row.product or "–", "muted")
             case "subscription":
@@ -95,39 +132,14 @@ class AlertsScreen(TableScreen[Alert]):
             case _:
                 return row.resource_group or "–", "muted"
 
-    def sort_value(self, row: Alert, key: str) -> Any:
-        """Newest first, worst first, what waits first; else by the word that the column shows. Equal ones newest first."""
-        newest = (row.generated is None, -row.generated.timestamp() if row.generated else 0.0)
-        match key:
-            case "age":
-                return newest
-            case "severity":
-                return severity_shape(row.severity)[0], newest
-            case "status":
-                return list(ALERT_STATUSES).index(row.status) if row.status in ALERT_STATUSES else -1, newest
-            case _:
-                return self.cell(row, key)[0].casefold(), newest
-
-    def haystack(self, row: Alert) -> str:
-        """Everything that the filter looks at."""
-        return (
-            f"{row.title} {row.severity} {row.status} {status_word(row.status)} {row.product} {row.alert_type} {row.compromised_entity} "
-            f"{self._subscription_name(row)} {row.id} {row.machine_id or ''} {'mde endpoint' if row.from_endpoint else ''}"
-        )
-
-    def keep(self, row: Alert) -> bool:
-        """Whether a toggle hides the row. What was changed here stays, so that the change can be taken back, until the toggle is
-        pressed again."""
-        if self.only_endpoint and not row.from_endpoint:
-            return False
-        return not self.only_open or row.status in OPEN or row.id in self._touched
-
-    def summary(self, shown: Sequence[Alert]) -> str:
+    def summary_line(self) -> str:
         """How many are shown, how many of them wait, and through which toggles."""
-        waiting = sum(row.status in OPEN for row in shown)
+        scope = f" in {count(len(self._chosen), 'chosen subscription')}" if self._chosen else ""
+        if self.answer is None:
+            return f"{count(self.total, 'alert')}{scope} · the first of them, newest first"
+        waiting = sum(self.answer.statuses.get(status, 0) for status in OPEN)
         parts = [
-            f"{len(shown):,} of {count(len(self._all), 'alert')}"
-            + (f" in {count(len(self._chosen), 'chosen subscription')}" if self._chosen else ""),
+            f"{self.table.count:,} of {count(self.total, 'alert')}{scope}",
             f"{waiting:,} open",
             "Defender for Endpoint only (e)" if self.only_endpoint else "",
             "open only (o)" if self.only_open else "",
@@ -135,9 +147,9 @@ class AlertsScreen(TableScreen[Alert]):
         ]
         return " · ".join(part for part in parts if part)
 
-    def rearrange(self) -> None:
-        """Show the rows, and below them the note."""
-        if self._all:
+    def told(self) -> None:
+        """Below the rows: how many there are, and the note."""
+        if self.total:
             self.table.empty = "No alert passes: e and o show more, Esc clears the filter."
         elif self._read_at is not None:
             self.table.empty = (
@@ -145,8 +157,11 @@ class AlertsScreen(TableScreen[Alert]):
             )
         else:
             self.table.empty = self.EMPTY
-        super().rearrange()
-        self.query_one("#hint", Static).update("\n".join([NOTE, *self._problem_line()]))
+        super().told()
+        text = "\n".join([NOTE, *self._problem_line()])
+        hint = self.query_one("#hint", Static)
+        if str(hint.content) != text:
+            hint.update(text)
 
     def action_only_endpoint(self) -> None:
         """Show only Defender for Endpoint's alerts, or all."""
@@ -158,22 +173,6 @@ class AlertsScreen(TableScreen[Alert]):
         self.only_open = not self.only_open
         self._touched.clear()
         self.rearrange()
-
-    def action_progress(self) -> None:
-        """Set in progress."""
-        self._ask("InProgress")
-
-    def action_resolve(self) -> None:
-        """Resolve."""
-        self._ask("Resolved")
-
-    def action_dismiss_alert(self) -> None:
-        """Dismiss."""
-        self._ask("Dismissed")
-
-    def action_activate(self) -> None:
-        """Activate again."""
-        self._ask("Active")
 
     def action_open_machine(self) -> None:
         """Show the page of the machine under the cursor."""
@@ -189,36 +188,44 @@ class AlertsScreen(TableScreen[Alert]):
     def _open(self, event: LineTable.Opened) -> None:
         self.post_message(OpenAlert(event.row_id))
 
-    def _ask(self, status: str) -> None:
-        chosen = set(self.table.chosen())
-        wanted = [row for row in self.table.rows if row.id in chosen]
-        verdict = judge(wanted, status, self._subscriptions, self.desk.session.read_only)
+    def ask(self, status: str) -> None:
+        """Ask for a status of the alerts that are marked or under the cursor now; they are read by key, since most are in no view."""
+        self.work("marked alerts", self._confirm(self.table.chosen(), status))
+
+    async def _confirm(self, keys: Sequence[int], status: str) -> None:
+        fleet = self.desk.fleet
+        found: dict[int, Alert] = {}
+        for start in range(0, len(keys), PAGE):
+            found |= await fleet.alert_window(keys[start : start + PAGE])
+        subscriptions = await fleet.subscription_records()
+        wanted = [found[key] for key in keys if key in found]
+        verdict = await asyncio.to_thread(judge, wanted, status, subscriptions, self.desk.session.read_only)
         for sentence in verdict.sentences:
             self.notify(sentence, severity="warning", markup=False)
-        ids = tuple(alert.id for alert in verdict.alerts)
-        if len(ids) == 1:
-            self._request(ids, status)
-        elif ids:
+        by_id = {alert.id: key for key, alert in found.items()}
+        changing = {by_id[alert.id]: alert for alert in verdict.alerts}
+        if len(changing) == 1:
+            self._request(changing, status)
+        elif changing:
             title, text = question(verdict.alerts, status)
 
             def answered(yes: bool | None) -> None:
                 if yes:
-                    self._request(ids, status)
+                    self._request(changing, status)
 
             self.app.push_screen(ConfirmDialog(title, text, VERBS[status]), answered)
 
-    def _request(self, ids: tuple[str, ...], status: str) -> None:
-        self._touched.update(ids)
-        self.table.set_marks(self.table.marks - set(ids))
-        self.post_message(AlertStatusRequested(ids, status))
+    def _request(self, alerts: Mapping[int, Alert], status: str) -> None:
+        self._touched |= {key: alert.from_endpoint for key, alert in alerts.items()}
+        self.table.set_marks(self.table.marks - alerts.keys())
+        self.post_message(AlertStatusRequested(tuple(alert.id for alert in alerts.values()), status))
 
     def _subscription_name(self, row: Alert) -> str:
-        subscription = self._subscriptions.get(row.subscription_id.lower())
-        return subscription.name if subscription else row.subscription_id
+        return self._names.get(row.subscription_id.lower(), row.subscription_id)
 
     def _problem_line(self) -> Iterator[str]:
         if self._problems:
             first = self._problems[0]
-            subscription = self._subscriptions.get(first.subscription_id.lower())
+            name = self._names.get(first.subscription_id.lower(), first.subscription_id)
             more = f" (and {len(self._problems) - 1:,} more)" if len(self._problems) > 1 else ""
-            yield f"? {subscription.name if subscription else first.subscription_id}{more}: {' '.join(first.message.split())}"
+            yield f"? {name}{more}: {' '.join(first.message.split())}"

@@ -6,24 +6,30 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from cache.model import Diagnosis, Freshness, Intent, MachineEvent, MachineState, Problem, SubscriptionRow
+from cache.model import AuditEntry, Diagnosis, Intent, MachineEvent, MachineState, Problem, Reading, Subscription
+from cache.trail import RUN_TEST
 from screens.coverage import COVERAGE_SHAPES, NO_RIGHT, Coverage, coverage
 from screens.words import STATE_SHAPES, count
+
+RUN_SCRIPT = "run-script"
+"""The audit trail's name of a script that is run on a machine to verify it; it changes nothing there."""
 
 
 @dataclass(frozen=True, slots=True)
 class Facts:
     """What the overview stands on. Machines and alerts are those of the chosen subscriptions, or of all when none is chosen."""
 
-    subscriptions: Sequence[SubscriptionRow] = ()
+    subscriptions: Sequence[Subscription] = ()
     chosen: int = 0
     states: dict[str, int] = field(default_factory=dict)
     diagnoses: Sequence[tuple[MachineState, Diagnosis, int]] = ()
     alerts: dict[str, int] = field(default_factory=dict)
-    freshness: Sequence[Freshness] = ()
+    readings: Sequence[Reading] = ()
     problems: Sequence[Problem] = ()
     events: Sequence[MachineEvent] = ()
     unfinished: Sequence[Intent] = ()
+    applied: AuditEntry | None = None
+    """The last entry of the audit trail about a plan that was applied, if what it left can still be finished."""
 
     @property
     def machines(self) -> int:
@@ -47,8 +53,8 @@ UNCOVERED: dict[Coverage, str] = {
     Coverage.EXCLUDED: "Linux machines excluded: choose them and press 3",
     Coverage.OFF: "the integration never enabled: choose them and press 3",
     Coverage.NOT_SET: "Linux never set: choose them and press 3",
-    Coverage.NO_PLAN: "Defender for Servers off: the checklist has the remedy",
-    Coverage.NOT_REGISTERED: "Microsoft.Security not registered: somebody must register it",
+    Coverage.NO_PLAN: "Defender for Servers off: choose them, press 3, then o",
+    Coverage.NOT_REGISTERED: "Microsoft.Security not registered: choose them, press 3, then o",
     Coverage.UNKNOWN: "settings that are not known: Security Reader may be missing",
 }
 """What is to be said of subscriptions of each coverage that is not yet *enabled*; ``12 subscriptions with …``."""
@@ -69,9 +75,26 @@ def attention(facts: Facts) -> list[Attention]:
 
 
 def _intents(facts: Facts) -> Iterator[Attention]:
+    counts = Counter(intent.action for intent in facts.unfinished)
+    scripts, tests = counts[RUN_SCRIPT], counts[RUN_TEST]
     for intent in facts.unfinished:
+        if intent.action in (RUN_SCRIPT, RUN_TEST):
+            continue
         text = f"A change was begun and nobody knows how it ended: {intent.action} {intent.target}"
         yield Attention(f"intent {intent.sequence}", "!", "bad", text, "enable")
+    entry = facts.applied
+    if entry is not None and entry.outcome.startswith(("stopped", "interrupted")):
+        stopped = entry.outcome.startswith("stopped")
+        text = (
+            "A plan waits after its canary: 3 shows how it stands, and asks" if stopped else "A plan was interrupted: 3 shows what is left"
+        )
+        yield Attention("plan", "◐" if stopped else "!", "busy" if stopped else "bad", text, "enable")
+    if scripts:
+        text = f"{count(scripts, 'script')} that only read were begun on machines; their ends are not written down yet"
+        yield Attention("scripts", "◐", "busy", text, "audit")
+    if tests:
+        text = f"{count(tests, 'detection test')} begun on machines, not yet written down how that ended; the alert tells"
+        yield Attention("tests", "◐", "busy", text, "audit")
 
 
 def _machines(facts: Facts, states: Sequence[MachineState]) -> Iterator[Attention]:
@@ -109,7 +132,7 @@ def _alerts(facts: Facts) -> Iterator[Attention]:
 
 
 def _subscriptions(facts: Facts) -> Iterator[Attention]:
-    counts = Counter(coverage(row.subscription) for row in facts.subscriptions)
+    counts = Counter(map(coverage, facts.subscriptions))
     for where, words in UNCOVERED.items():
         if number := counts[where]:
             shape, tone = COVERAGE_SHAPES[where]
@@ -117,10 +140,10 @@ def _subscriptions(facts: Facts) -> Iterator[Attention]:
                 f"coverage {where}", shape, tone, f"{count(number, 'subscription')} with {words}", "subscriptions", where.search
             )
     done = (Coverage.ENABLED, Coverage.UNAVAILABLE)
-    no_right = sum(1 for row in facts.subscriptions if row.subscription.can_enable is False and coverage(row.subscription) not in done)
+    no_right = sum(1 for one in facts.subscriptions if one.can_enable is False and coverage(one) not in done)
     if no_right:
         text = f"{count(no_right, 'subscription')} where you have no right to enable: Security Admin or Owner can"
-        yield Attention("no right", "–", "warn", text, "subscriptions", NO_RIGHT)
+        yield Attention("no right", "–", "warn", text, "subscriptions", f"is:{NO_RIGHT}")
 
 
 def _rest(facts: Facts) -> Iterator[Attention]:

@@ -4,22 +4,25 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from datetime import datetime
 from typing import Any, ClassVar
 
-from textual import on
 from textual.binding import BindingType
-from textual.containers import Container, VerticalScroll
 from textual.widget import Widget
 from textual.widgets import Static
 
-from cache.model import Check, CheckStatus
+from cache.check_sources import RESTS_ON, evidence_read, readings_of, sources_of
+from cache.fields import CHECK_FIELDS
+from cache.model import Check, CheckStatus, Source
 from screens.actions import bindings
 from screens.affected import AffectedDialog
 from screens.desk import Desk
-from screens.requests import CopyRequested, OpenMachine, TickRequested
-from screens.table_screen import TableScreen
-from screens.widgets.document import Block, Document, fact
-from screens.widgets.line_table import Cell, Column, LineTable
+from screens.detail_screen import DetailScreen
+from screens.export import ask, offered
+from screens.requests import CopyRequested, ExportRequested, GoTo, OpenMachine, SyncRequested, TickRequested
+from screens.widgets.document import Block, fact
+from screens.widgets.line_table import Cell, Column
 from screens.words import CHECK_SHAPES, age, count, moment
 
 OPEN = frozenset((CheckStatus.FAIL, CheckStatus.WARN, CheckStatus.UNKNOWN, CheckStatus.MANUAL))
@@ -69,30 +72,32 @@ def machine_name(machine_id: str) -> str:
     return machine_id.split("/", 8)[-1]
 
 
-class ChecklistScreen(TableScreen[Check]):
+class ChecklistScreen(DetailScreen[Check]):
     """The checks of the chosen subscriptions (of all, when none is chosen), what fails first."""
 
     NAME = "checklist"
     TITLE_TEXT = "Checklist"
     SCOPES: ClassVar[tuple[str, ...]] = ("checklist", "table")
     TABLES = frozenset(("checks", "subscriptions", "selection", "ticks"))
+    SOURCES = frozenset(Source) - {Source.ALERTS}
     COLUMNS = (
         Column("status", "Status", 12),
-        Column("title", "Check", 26, weight=3),
+        Column("title", "Check", 24, weight=3),
         Column("affected", "Machines", 8, rank=2, right=True),
-        Column("subscription", "Subscription", 16, weight=2, rank=1),
+        Column("subscription", "Subscription", 18, weight=2, rank=1),
         Column("evidence", "Evidence", 30, weight=5, rank=3),
+        Column("age", "Age", 5, rank=2, right=True),
     )
-    SORT_KEYS = ("status", "title", "subscription", "affected")
+    FIELDS = CHECK_FIELDS
+    SORT_KEYS = ("status", "title", "subscription", "affected", "evidence", "age")
+    THEN = ("status", "affected", "title")
     EMPTY = "Nothing has been checked yet: press r to read Azure."
     BINDINGS: ClassVar[list[BindingType]] = [*bindings("checklist")]
 
     DEFAULT_CSS = """
     ChecklistScreen {
-        #split { height: 1fr; layout: vertical; }
         #split > #table { height: 1fr; min-height: 3; }
-        #detail { height: 9; max-height: 50%; border-top: solid $panel; scrollbar-size-vertical: 1; overflow-x: hidden; }
-        #detail:focus { border-top: solid $accent; }
+        #detail { height: 9; max-height: 50%; }
         #hint { height: 1; text-wrap: nowrap; text-overflow: ellipsis; }
     }
     ChecklistScreen.-wide {
@@ -108,23 +113,28 @@ class ChecklistScreen(TableScreen[Check]):
         self.only_open = False
         self._chosen: frozenset[str] = frozenset()
         self._names: dict[str, str] = {}
+        self._read: dict[str, dict[str, datetime]] = {}
 
     def body(self) -> Iterator[Widget]:
-        """The table and, below or beside it, all about the check under the cursor."""
-        field, table, line = super().body()
-        yield field
-        with Container(id="split"):
-            yield table
-            with VerticalScroll(id="detail"):
-                yield Document(id="document")
-        yield line
+        """The table, all about the check under the cursor, and what is next."""
+        yield from super().body()
         yield Static("", id="hint", markup=False)
 
     async def rows(self) -> Sequence[Check]:
         """The checks of the chosen subscriptions."""
         self._chosen = await self.desk.fleet.selection()
-        self._names = {row.subscription.id.lower(): row.subscription.name for row in await self.desk.fleet.subscriptions()}
+        self._names = await self.desk.fleet.subscription_names()
+        self._read = await self.desk.fleet.read_at(self._chosen or None)
         return await self.desk.fleet.checks(self._chosen or None)
+
+    async def ages_moved(self) -> None:
+        """What the checks rest on was read again, and is the same: they alone are younger."""
+        read = self._read = await self.desk.fleet.read_at(self._chosen or None)
+        self._all = [
+            replace(one, as_of=evidence_read(one.id, read.get(one.subscription_id.lower(), {}))) if one.id in RESTS_ON else one
+            for one in self._all
+        ]
+        self.show_rows()
 
     def identify(self, row: Check) -> str:
         """Subscription and check."""
@@ -142,25 +152,44 @@ class ChecklistScreen(TableScreen[Check]):
                 return f"{row.affected:,}" if row.affected else "–", "" if row.affected else "muted"
             case "subscription":
                 return self._subscription(row), ""
+            case "age":
+                return age(row.as_of, self.desk.clock.now(), coarse=True), "warn" if self._stale(row) else "muted"
             case _:
                 return row.evidence, "muted"
 
     def sort_value(self, row: Check, key: str) -> Any:
-        """Status worst first; the rest by what the column shows."""
-        place = ORDER[row.status]
+        """Status worst first, most machines first; the rest by what the column shows."""
         match key:
             case "status":
-                return place, -row.affected, row.title.casefold()
+                return ORDER[row.status]
             case "affected":
-                return -row.affected, place
-            case "subscription":
-                return self._subscription(row).casefold(), place
+                return -row.affected
+            case "age":
+                return row.as_of.timestamp() if row.as_of is not None else 0.0
             case _:
-                return row.title.casefold(), place
+                return self.cell(row, key)[0].casefold()
 
     def haystack(self, row: Check) -> str:
-        """Everything that the filter looks at."""
+        """Everything that a word of the filter is looked for in."""
         return f"{row.id} {row.title} {row.status} {self._subscription(row)} {row.subscription_id} {row.evidence} {row.who}"
+
+    def field_text(self, row: Check, key: str) -> str:
+        """What a field of the filter reads."""
+        match key:
+            case "status":
+                return str(row.status)
+            case "machine":
+                return " ".join(machine_name(one) for one in row.machine_ids)
+            case "who":
+                return row.who
+            case "ticked":
+                return row.ticked_by
+            case _:
+                return self.cell(row, key)[0]
+
+    def field_time(self, row: Check, key: str) -> datetime | None:
+        """When it was read."""
+        return row.as_of
 
     def keep(self, row: Check) -> bool:
         """Whether *open only* hides the row."""
@@ -183,19 +212,6 @@ class ChecklistScreen(TableScreen[Check]):
             self.table.empty = "No check passes the filter: Esc clears it."
         super().rearrange()
         self.query_one("#hint", Static).update(next_step(self._all), layout=False)
-        self._tell_detail()
-
-    def clear_filter(self) -> bool:
-        """From the text about a check back to the table; from there clear the filter. False when there was nothing to leave."""
-        if self.query_one("#detail").has_focus:
-            self.table.focus()
-            return True
-        return super().clear_filter()
-
-    def clock_moved(self) -> None:
-        """Ages move on."""
-        super().clock_moved()
-        self._tell_detail()
 
     def action_only_open(self) -> None:
         """Show only what somebody must do something about, or everything."""
@@ -242,6 +258,43 @@ class ChecklistScreen(TableScreen[Check]):
             dialog = AffectedDialog(check.title, [row for row in rows if row.id.lower() in affected])
             self.app.push_screen(dialog, self._machine_chosen)
 
+    def action_in_machines(self) -> None:
+        """Show the machines of the marked checks, or of the one under the cursor, on their screen."""
+        checks = [check for check in self._acted_on() if check.machine_ids]
+        if not checks:
+            self.notify("This check affects no machine.", markup=False)
+            return
+        titles = list(dict.fromkeys(check.title for check in checks))
+        title = titles[0] if len(titles) == 1 else f"{len(titles)} checks"
+        self.post_message(GoTo("machines", checks=tuple((check.subscription_id, check.id) for check in checks), title=title))
+
+    def action_check_again(self) -> None:
+        """Read again what the marked checks, or the one under the cursor, rest on."""
+        marked = bool(self.table.marks)
+        checks = self._acted_on()
+        sources = sources_of(check.id for check in checks)
+        if not checks:
+            return
+        if not sources:
+            self.notify("Nothing in Azure is read for this check: it follows from the cloud, or is done by hand.", markup=False)
+            return
+        ids = tuple(dict.fromkeys(check.subscription_id for check in checks)) if marked else tuple(sorted(self._chosen))
+        if not self.desk.session.signed_in:
+            self.notify("Not signed in, so nothing can be read again: press ctrl+l.", markup=False)
+            return
+        where = count(len(ids), "subscription") if ids else "all subscriptions"
+        self.notify(f"Reading {', '.join(sorted(sources))} of {where} again, and nothing else…", markup=False)
+        self.post_message(SyncRequested(ids, sources))
+        self.table.set_marks(frozenset())
+
+    def action_export(self) -> None:
+        """Ask where to write the checks that are shown."""
+        shown = frozenset(self.identify(row) for row in self.table.rows)
+        path = offered(self.desk.home, "checklist", self.desk.clock.now())
+        part = None if len(shown) == len(self._all) else shown
+        question = f"Write {count(len(shown), 'check')}{'' if part is None else f' of {len(self._all):,}, those that are shown,'} to:"
+        ask(self, question, path, lambda path, force: ExportRequested("checklist", path, force, shown=part))
+
     def _machine_chosen(self, machine_id: str | None) -> None:
         if machine_id:
             self.post_message(OpenMachine(machine_id))
@@ -251,51 +304,54 @@ class ChecklistScreen(TableScreen[Check]):
         ids = set(self.table.chosen())
         return [row for row in self.table.rows if self.identify(row) in ids]
 
-    @on(LineTable.Highlighted, "#table")
-    def _moved(self) -> None:
-        self._tell_detail()
-        self.query_one("#detail").scroll_home(animate=False)
-
-    @on(LineTable.Opened, "#table")
-    def _opened(self) -> None:
-        self.query_one("#detail").focus()
-
     def _subscription(self, row: Check) -> str:
         return self._names.get(row.subscription_id.lower(), row.subscription_id)
 
-    def _tell_detail(self) -> None:
-        for document in self.query("#document").results(Document):
-            document.show(self._blocks(self.table.cursor_row))
-
-    def _blocks(self, check: Check | None) -> list[Block]:
-        if check is None:
-            return []
-        shape, tone = CHECK_SHAPES[check.status]
-        blocks = [Block(f"{shape} {check.title}", tone, bold=True), Block(check.evidence)]
-        if check.remedy:
-            blocks.append(fact("What to do", check.remedy))
-        if check.who:
-            blocks.append(fact("Who", check.who))
-        if check.command:
-            blocks.append(fact("Command (y)", check.command, "accent"))
-        if check.link:
-            blocks.append(fact("Portal" if check.command else "Portal (y)", check.link, "accent"))
-        if check.machine_ids:
-            names = ", ".join(machine_name(one) for one in check.machine_ids[:NAMED])
-            more = f" and {check.affected - NAMED:,} more" if check.affected > NAMED else ""
-            blocks.append(fact("Machines (m)", f"{check.affected:,}: {names}{more}"))
-        if check.ticked_by:
-            blocks.append(fact("Ticked (x)", f"by {check.ticked_by}, {moment(check.ticked_at)}; x takes it back", "good"))
-        elif check.status is CheckStatus.MANUAL:
+    def details(self, row: Check) -> list[Block]:
+        """All about a check, and what to do."""
+        shape, tone = CHECK_SHAPES[row.status]
+        blocks = [Block(f"{shape} {row.title}", tone, bold=True), Block(row.evidence)]
+        if row.remedy:
+            blocks.append(fact("What to do", row.remedy))
+        if row.who:
+            blocks.append(fact("Who", row.who))
+        if row.command:
+            blocks.append(fact("Command (y)", row.command, "accent"))
+        if row.link:
+            blocks.append(fact("Portal" if row.command else "Portal (y)", row.link, "accent"))
+        if row.machine_ids:
+            names = ", ".join(machine_name(one) for one in row.machine_ids[:NAMED])
+            more = f" and {row.affected - NAMED:,} more" if row.affected > NAMED else ""
+            blocks.append(fact("Machines (m, M)", f"{row.affected:,}: {names}{more}"))
+        if row.ticked_by:
+            blocks.append(fact("Ticked (x)", f"by {row.ticked_by}, {moment(row.ticked_at)}; x takes it back", "good"))
+        elif row.status is CheckStatus.MANUAL:
             blocks.append(fact("Tick (x)", "x confirms that this is done; who and when is remembered", "busy"))
-        if check.reference:
-            blocks.append(fact("Reference", check.reference, "muted"))
-        now = self.desk.clock.now()
-        stale = check.as_of is not None and now - check.as_of > self.desk.stale_after
-        read = f"{age(check.as_of, now)} ago" if check.as_of else "not known when"
-        blocks.append(fact("Read", f"{read}, STALE: r reads again" if stale else read, "warn" if stale else "muted"))
-        blocks.append(fact("Subscription", f"{self._subscription(check)} ({check.subscription_id})", "muted"))
+        if row.reference:
+            blocks.append(fact("Reference", row.reference, "muted"))
+        blocks.append(self._read_block(row))
+        blocks.append(fact("Subscription", f"{self._subscription(row)} ({row.subscription_id})", "muted"))
         return blocks
+
+    def _read_block(self, row: Check) -> Block:
+        """When each source of the check was read."""
+        now = self.desk.clock.now()
+        if row.id in RESTS_ON:
+            told = readings_of(row.id, self._read.get(row.subscription_id.lower(), {}))
+            read = ", ".join(f"{source} {age(at, now)} ago" if at else f"{source} never" for source, at in told.items())
+            read = read or "nothing: it follows from the cloud, or is done by hand"
+        else:
+            read = f"{age(row.as_of, now)} ago" if row.as_of else "not known when"
+        stale = self._stale(row)
+        return fact("Read (c)", f"{read}, STALE: c reads again" if stale else read, "warn" if stale else "muted")
+
+    def _stale(self, row: Check) -> bool:
+        """Whether what the check rests on was read too long ago."""
+        if row.id not in RESTS_ON:
+            return row.as_of is not None and self.desk.clock.now() - row.as_of > self.desk.stale_limit(Source.SETTINGS)
+        now = self.desk.clock.now()
+        told = readings_of(row.id, self._read.get(row.subscription_id.lower(), {}))
+        return any(at is not None and now - at > self.desk.stale_limit(source) for source, at in told.items())
 
 
 def _word(status: CheckStatus) -> str:

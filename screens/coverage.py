@@ -7,7 +7,6 @@ from enum import StrEnum
 from cache.model import ON_THE_WAY, MachineState, Subscription, SubscriptionRow
 from screens.words import STATE_SHAPES, count
 
-ABOARD = frozenset((MachineState.ONBOARDED, MachineState.HEALTHY))
 ACTING = frozenset((MachineState.FAILED, MachineState.UNHEALTHY, MachineState.OVERDUE, MachineState.BLOCKED))
 """The states in which somebody has to do something about a machine."""
 
@@ -28,9 +27,14 @@ class Coverage(StrEnum):
     ENABLED = "Linux enabled"
 
     @property
+    def slug(self) -> str:
+        """What the field ``coverage`` of a filter reads."""
+        return self.value.replace(" ", "-").casefold()
+
+    @property
     def search(self) -> str:
-        """The word by which a filter finds the subscriptions of this coverage and no others."""
-        return f"is:{self.value.replace(' ', '-').casefold()}"
+        """The filter that finds the subscriptions of this coverage and no others."""
+        return f"is:{self.slug}"
 
 
 COVERAGE_SHAPES: dict[Coverage, tuple[str, str]] = {
@@ -46,8 +50,8 @@ COVERAGE_SHAPES: dict[Coverage, tuple[str, str]] = {
 """For every coverage its shape and tone, in the order in which they are listed."""
 
 
-NO_RIGHT = "is:no-right"
-"""The word by which a filter finds the subscriptions in which the user may not enable."""
+NO_RIGHT = "no-right"
+"""What the field ``coverage`` reads besides where the user may not enable."""
 
 
 def coverage(one: Subscription) -> Coverage:

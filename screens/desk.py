@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
+from pathlib import Path
 
 from cache.activity import Activity
 from cache.clock import Clock
+from cache.detection import Detections
 from cache.fleet import FleetCache
 from cache.journal import Journal
+from cache.model import POLLED
+from cache.verification import Verification
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,13 +36,28 @@ class Session:
 
 @dataclass(slots=True)
 class Desk:
-    """The cache, the journal, the clock and the session, handed to every screen. ``stale_after``: older data is called stale;
-    ``plan_life``: an older plan is not applied."""
+    """The cache, the journal, the clock and the session, handed to every screen.
+
+    ``home``: the folder of what is the user's own, such as saved filters. ``stale_after``: older data is called stale; what is not polled
+    but read every ``reconcile`` is given that much longer. ``plan_life``: an older plan is not applied. ``canary``: for so long the
+    machines of a canary are waited for. ``slow_line``: bytes to the terminal are dear, so what changes by itself changes seldom.
+    ``verification``: the one that was planned last. ``detections``: the detection tests that were begun here.
+    """
 
     fleet: FleetCache
     journal: Journal
     clock: Clock
     activity: Activity
     session: Session
+    home: Path
     stale_after: timedelta
     plan_life: timedelta = timedelta(minutes=15)
+    slow_line: bool = False
+    reconcile: timedelta = timedelta(minutes=60)
+    verification: Verification = field(default_factory=Verification)
+    detections: Detections = field(default_factory=Detections)
+    canary: timedelta = timedelta(minutes=60)
+
+    def stale_limit(self, source: str) -> timedelta:
+        """At what age data of a source is called stale."""
+        return self.stale_after if source in POLLED else self.stale_after + self.reconcile

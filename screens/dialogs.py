@@ -153,7 +153,9 @@ class TypedConfirmDialog(Dialog):
         why = "" if self._named else " (the name cannot be typed)"
         what = Content.assemble("To confirm, type ", Content.styled(self.expected, "bold"), why)
         yield Static(what, id="dialog-ask")
-        yield Input(id="dialog-typed", placeholder="type it here", select_on_focus=False)
+        field = Input(id="dialog-typed", placeholder="type it here", select_on_focus=False)
+        field.cursor_blink = False  # a blink is bytes
+        yield field
         yield Static("", id="dialog-difference", markup=False)
 
     def on_mount(self) -> None:

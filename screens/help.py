@@ -116,7 +116,9 @@ class HelpScreen(ModalScreen[None]):
         """Title, filter, keys."""
         with Vertical(id="help"):
             yield Static("Keys   ↑ ↓ scroll, typing filters, Esc closes", id="help-title", markup=False)
-            yield Input(placeholder="type to filter", id="help-filter", select_on_focus=False)
+            field = Input(placeholder="type to filter", id="help-filter", select_on_focus=False)
+            field.cursor_blink = False  # a blink is bytes
+            yield field
             with VerticalScroll(id="help-scroll", can_focus=False):
                 yield Document(id="help-keys")
 

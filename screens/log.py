@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, ClassVar
 
-from textual import on
-from textual.containers import VerticalScroll
-from textual.widget import Widget
-from textual.widgets import Static
-
+from cache.fields import LOG_FIELDS
 from cache.model import LogEntry, Problem
+from screens.full_text import FullTextScreen
 from screens.requests import CopyRequested
-from screens.table_screen import TableScreen
-from screens.widgets.line_table import Cell, Column, LineTable
+from screens.widgets.line_table import Cell, Column
 from screens.words import age, moment
 
 KEPT = 2000
@@ -62,7 +58,7 @@ def _where(problem: Problem, names: dict[str, str]) -> str:
     return f"{names.get(problem.subscription_id.lower(), problem.subscription_id)}: {problem.source}"
 
 
-class LogScreen(TableScreen[Line]):
+class LogScreen(FullTextScreen[Line]):
     """The log, newest first, with the full text of the line under the cursor below it."""
 
     NAME = "log"
@@ -76,24 +72,15 @@ class LogScreen(TableScreen[Line]):
         Column("where", "Where", 20, weight=1, rank=2),
         Column("message", "Message", 20, weight=4, rank=1),
     )
-    SORT_KEYS = ("at", "level", "where")
+    FIELDS = LOG_FIELDS
+    SORT_KEYS = ("at", "level", "where", "message")
+    THEN = ("at",)
     EMPTY = "Nothing went wrong so far, and nothing else was noted."
-    DEFAULT_CSS = """
-    LogScreen #full { height: 7; border-top: solid $primary; padding: 0 1; scrollbar-size-vertical: 1; }
-    LogScreen #full-text { height: auto; }
-    """
-
-    def body(self) -> Iterator[Widget]:
-        """The table, its counts, and the full text of a line."""
-        yield from super().body()
-        with VerticalScroll(id="full", can_focus=True):
-            yield Static("", id="full-text", markup=False)
 
     async def rows(self) -> Sequence[Line]:
         """What was noted and what still is a problem."""
         fleet = self.desk.fleet
-        names = {row.subscription.id.lower(): row.subscription.name for row in await fleet.subscriptions()}
-        return lines(await fleet.log(KEPT), await fleet.problems(), names)
+        return lines(await fleet.log(KEPT), await fleet.problems(), await fleet.subscription_names())
 
     def identify(self, row: Line) -> str:
         """An id of our own."""
@@ -105,7 +92,7 @@ class LogScreen(TableScreen[Line]):
             case "at":
                 return f"{row.at:%m-%d %H:%M:%S}", "muted"
             case "age":
-                return age(row.at, self.desk.clock.now()), "muted"
+                return age(row.at, self.desk.clock.now(), coarse=True), "muted"
             case "level":
                 _, words, tone = LEVELS.get(row.level, (2, f"? {row.level}", "warn"))
                 return words, tone
@@ -116,18 +103,25 @@ class LogScreen(TableScreen[Line]):
 
     def sort_value(self, row: Line, key: str) -> Any:
         """Newest first; by kind: what is still a problem first."""
-        newest = -row.at.timestamp()
         match key:
+            case "at":
+                return -row.at.timestamp()
             case "level":
-                return LEVELS.get(row.level, (2, "", ""))[0], newest
-            case "where":
-                return row.where.casefold(), newest
+                return LEVELS.get(row.level, (2, "", ""))[0]
             case _:
-                return newest
+                return self.cell(row, key)[0].casefold()
 
     def haystack(self, row: Line) -> str:
-        """Everything that the filter looks at."""
+        """Everything that a word of the filter is looked for in."""
         return f"{row.at:%Y-%m-%d %H:%M:%S} {row.level} {row.where} {row.message}"
+
+    def field_text(self, row: Line, key: str) -> str:
+        """What a field of the filter reads."""
+        return row.level if key == "level" else self.cell(row, key)[0]
+
+    def field_time(self, row: Line, key: str) -> datetime | None:
+        """When it was noted."""
+        return row.at
 
     def summary(self, shown: Sequence[Line]) -> str:
         """How many of each kind."""
@@ -135,25 +129,11 @@ class LogScreen(TableScreen[Line]):
         kinds = "  ".join(f"{words.split()[0]} {counts[level]:,} {level}" for level, (_, words, _) in LEVELS.items() if counts[level])
         return " · ".join(filter(None, (f"{len(shown):,} of {len(self._all):,}", kinds)))
 
-    def rearrange(self) -> None:
-        """Show the lines, and below them the one under the cursor in full."""
-        self.table.empty = self.EMPTY if not self._all else "No line passes the filter: Esc clears it."
-        super().rearrange()
-        self._tell_full()
+    def full_text(self, row: Line) -> str:
+        """Everything about a line."""
+        return f"{moment(row.at)} · {row.level}" + (f" · {row.where}" if row.where else "") + f"\n{row.message}"
 
     def action_copy_id(self) -> None:
         """Copy the line under the cursor: it has no id of Azure's."""
         if row := self.table.cursor_row:
             self.post_message(CopyRequested(f"{moment(row.at)} {row.level} {row.where} {row.message}", "line"))
-
-    @on(LineTable.Highlighted, "#table")
-    def _cursor_moved(self) -> None:
-        self._tell_full()
-
-    def _tell_full(self) -> None:
-        row = self.table.cursor_row
-        text = "" if row is None else f"{moment(row.at)} · {row.level}" + (f" · {row.where}" if row.where else "") + f"\n{row.message}"
-        field = self.query_one("#full-text", Static)
-        if str(field.content) != text:
-            field.update(text)
-            self.query_one("#full", VerticalScroll).scroll_home(animate=False)

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
+from shlex import quote
 from typing import ClassVar
 
 from textual import on
 from textual.binding import BindingType
 from textual.widget import Widget
 
-from cache.model import Alert, Machine, MachineEvent, MachineState, Onboarding, Subscription
+from cache.machine_clock import Pace, machine_clock
+from cache.machine_reports import BAD, CONNECTIVITY, GOOD, TITLES, MachineReport
+from cache.model import VERIFIED, Alert, CheckStatus, Machine, MachineEvent, MachineState, Onboarding, Source, Subscription
 from screens.actions import bindings
+from screens.check_choice import CheckChoice
 from screens.desk import Desk
 from screens.page import Page
-from screens.requests import OpenAlert, SyncRequested
+from screens.paste import PasteDialog
+from screens.requests import DetectionTestRequested, OpenAlert, PasteRequested, RetryRequested, SyncRequested, VerifyPlanRequested
 from screens.widgets.document import Block, fact, heading
 from screens.widgets.line_table import Cell, Column, LineTable
 from screens.words import STATE_SHAPES, age, alert_status_cell, count, moment, severity_cell, span, until
@@ -24,6 +30,9 @@ TIMELINE_LIMIT = 100
 ALERT_LINES = 8
 """Alerts that are on the page at once; the list scrolls."""
 
+FINDINGS = 12
+"""Findings of one report that the page lists."""
+
 HEALTH = {
     "Linux": ("mdatp health", "healthy : true\nlicensed: true", "MDE.Linux"),
     "Windows": ("sc.exe query sense", "STATE : 4 RUNNING", "MDE.Windows"),
@@ -32,13 +41,20 @@ HEALTH = {
 extension (seed document, *To verify installation*; on Windows the sensor is the service ``sense``)."""
 
 
+"""States that a machine told of itself; ``since`` is when it did."""
+
+OLD_HEALTH = timedelta(days=7)
+"""A health that was told longer ago is worth asking for again."""
+
+
 class MachinePage(Page):
     """One machine, as it is now and as it came to be so."""
 
     NAME = "machine"
     TITLE_TEXT = "Machine"
     SCOPES: ClassVar[tuple[str, ...]] = ("machine", "page")
-    TABLES = frozenset(("machines", "onboarding", "events", "alerts", "subscriptions"))
+    TABLES = frozenset(("machines", "onboarding", "events", "alerts", "subscriptions", "machine_reports"))
+    SOURCES = frozenset((Source.MACHINES,))
     BINDINGS: ClassVar[list[BindingType]] = [*bindings("machine")]
     DEFAULT_CSS = """
     MachinePage #alerts { height: 2; margin: 0 0 1 0; }
@@ -57,6 +73,7 @@ class MachinePage(Page):
         self._machine: Machine | None = None
         self._onboarding: Onboarding | None = None
         self._subscription: Subscription | None = None
+        self._reports: Sequence[MachineReport] = ()
         self._events: Sequence[MachineEvent] = ()
         self._alerts: Sequence[Alert] = ()
         self._alert_table: LineTable[Alert] = LineTable(self.ALERT_COLUMNS, lambda alert: alert.id, self._alert_cell, id="alerts")
@@ -71,6 +88,7 @@ class MachinePage(Page):
         fleet = self.desk.fleet
         self._machine = machine = await fleet.machine(self.machine_id)
         self._onboarding = await fleet.onboarding(self.machine_id)
+        self._reports = await fleet.reports_of_machine(self.machine_id)
         self._events = await fleet.events(self.machine_id)
         self._alerts = await fleet.alerts_of_machine(self.machine_id)
         self._subscription = await fleet.subscription(machine.subscription_id) if machine else None
@@ -121,9 +139,57 @@ class MachinePage(Page):
         """Copy the command that verifies the machine."""
         self.copy(self.health_command, "command")
 
+    def action_verify(self) -> None:
+        """Plan to verify the machine."""
+        if self._machine is None:
+            self.notify("This machine is gone.", markup=False)
+        elif not self.desk.session.signed_in:
+            self.notify("Not signed in yet, and a plan needs fresh reads. Wait, or press ctrl+l.", markup=False)
+        else:
+            self.post_message(VerifyPlanRequested((self._machine.id,)))
+
+    def action_check(self) -> None:
+        """Choose what the machine is asked, and plan that."""
+        machine = self._machine
+        if machine is None:
+            self.notify("This machine is gone.", markup=False)
+        elif not self.desk.session.signed_in:
+            self.notify("Not signed in yet, and a plan needs fresh reads. Wait, or press ctrl+l.", markup=False)
+        else:
+            self.app.push_screen(CheckChoice(machine.name, CONNECTIVITY), lambda check: self._check(machine.id, check))
+
+    def _check(self, machine_id: str, check: str | None) -> None:
+        if check is not None:
+            self.post_message(VerifyPlanRequested((machine_id,), check))
+
+    def action_paste(self) -> None:
+        """Take output that was run by hand on the machine."""
+        machine = self._machine
+        if machine is None:
+            self.notify("This machine is gone.", markup=False)
+            return
+
+        def pasted(text: str | None) -> None:
+            if text is not None:
+                self.post_message(PasteRequested(machine.id, text))
+
+        self.app.push_screen(PasteDialog(machine.name, self.health_command if machine.os_type == "Linux" else ""), pasted)
+
     def action_copy_link(self) -> None:
         """Copy the address in the Azure portal."""
         self.copy(self.portal_link, "address")
+
+    def action_detection_test(self) -> None:
+        """Show how to raise a test alert on the machine."""
+        self.post_message(DetectionTestRequested(self.machine_id))
+
+    def action_retry(self) -> None:
+        """Ask whether to try the failed extension again."""
+        if self.desk.session.read_only:
+            self.notify("This console is read-only, so nothing is changed. Start it without --read-only.", markup=False)
+        else:
+            self.notify("Looking whether it can be tried again…", markup=False)
+            self.post_message(RetryRequested(self.machine_id))
 
     def action_read_again(self) -> None:
         """Read the machine's subscription again, or everything when the machine is gone."""
@@ -162,12 +228,38 @@ class MachinePage(Page):
             yield Block("Its state has not been worked out yet. Press r to read its subscription again.")
             return
         shape, tone = STATE_SHAPES[onboarding.state]
-        since = f" for {age(onboarding.since, now)}, since {moment(onboarding.since)}" if onboarding.since else ""
-        yield Block(f"{shape} {onboarding.state}{since}", tone, bold=True)
-        if onboarding.due:
-            verb = "is expected" if onboarding.due > now else "was expected"
-            yield Block(f"The next step {verb} {until(onboarding.due, now)}: {moment(onboarding.due)}", "muted")
+        yield Block(f"{shape} {onboarding.state}{self._since(onboarding)}", tone, bold=True)
+        if onboarding.state in VERIFIED and onboarding.since and now - onboarding.since > OLD_HEALTH:
+            yield Block("It said so long ago: verify it again.", "warn")
+        yield from self._clock(onboarding, self._machine)
         yield Block(onboarding.explanation or onboarding.reason)
+
+    def _since(self, onboarding: Onboarding) -> str:
+        """Since when it is in its state; of a state that the machine told itself, when it did."""
+        if onboarding.since is None:
+            return ""
+        told = age(onboarding.since, self.desk.clock.now())
+        if onboarding.state in VERIFIED:
+            return f", as it said {told} ago: {moment(onboarding.since)}"
+        return f" for {told}, since {moment(onboarding.since)}"
+
+    def _clock(self, onboarding: Onboarding, machine: Machine) -> Iterator[Block]:
+        now = self.desk.clock.now()
+        clock = machine_clock(onboarding.state, onboarding.reason, onboarding.since, onboarding.due, now)
+        if clock is None:
+            return
+        match clock.pace:
+            case Pace.ON_TIME:
+                left = until(clock.expected, now)
+                told, tone = f"On time: expected by {moment(clock.expected)}, {left}. Overdue from {moment(clock.overdue)}.", "muted"
+            case Pace.LATE:
+                told = f"Late by {span(clock.by.total_seconds())}, since {moment(clock.expected)}. Overdue from {moment(clock.overdue)}, "
+                told, tone = f"{told}{until(clock.overdue, now)}.", "warn"
+            case _:
+                told = f"Overdue by {span(clock.by.total_seconds())}, since {moment(clock.overdue)}"
+                told, tone = f"{told}; it was expected by {moment(clock.expected)}.", "bad"
+        yield Block(told, tone)
+        yield Block(f"Its clock began {moment(clock.began)}{_why_then(clock.began, machine, self._subscription)}.", "muted")
 
     def _diagnosis(self) -> Iterator[Block]:
         diagnosis = self._onboarding.diagnosis if self._onboarding else None
@@ -176,6 +268,8 @@ class MachinePage(Page):
         yield from heading("What went wrong")
         yield fact("Cause", diagnosis.cause)
         yield fact("Remedy", diagnosis.remedy, "accent")
+        if self._onboarding is not None and self._onboarding.state is MachineState.FAILED:
+            yield fact("Then", "x tries it again: what that does is told first", "accent")
         yield fact("Diagnosis", f"{diagnosis.code}, from {diagnosis.layer}" if diagnosis.layer else diagnosis.code)
         if diagnosis.reference:
             yield fact("Reference", diagnosis.reference)
@@ -195,9 +289,30 @@ class MachinePage(Page):
             yield Block(f"The operating system “{machine.os_type}” is not known here, so neither is the command that verifies the sensor.")
             return
         command, answer, extension = known
-        yield fact("Run", f"{command}   (y copies)")
+        onboarding = self._onboarding
+        if onboarding is not None and onboarding.state in VERIFIED:
+            yield fact("Last answer", f"{onboarding.state}{self._since(onboarding)}")
+        else:
+            yield fact("Last answer", "none that is known")
+        for kind, title in TITLES.items():
+            yield from self._report(title, next((one for one in self._reports if one.kind == kind), None))
+        yield fact("From here", f"v plans it and shows the script, w asks something else\nmde-console verify --machine {quote(machine.id)}")
+        by_hand = f"{command}   (y copies)" + ("; o takes its output" if machine.os_type == "Linux" else "")
+        yield fact("By hand", by_hand)
         yield fact("Expected", answer)
+        yield fact("Test alert", "a runs the detection test or shows its steps, and waits for its alert")
         yield fact("In the portal", f"an extension named {extension} on the machine (l copies the address)")
+
+    def _report(self, title: str, report: MachineReport | None) -> Iterator[Block]:
+        """What the machine told last when it was asked that, and what of it is not well."""
+        if report is None:
+            yield fact(title, "not asked yet (w asks)")
+            return
+        told = f"{report.outcome}, {age(report.at, self.desk.clock.now())} ago, read by {report.way}: {moment(report.at)}"
+        tone = {GOOD: "good", BAD: "bad"}.get(report.outcome, "warn")
+        yield fact(title, f"{told}\n{report.reason} {report.remedy}".rstrip(), tone)
+        for one in [each for each in report.findings if each.status is not CheckStatus.PASS][:FINDINGS]:
+            yield Block(f"{one.status}: {one.title or one.id}. {one.evidence}", label="·", hang=2, indent=2)
 
     def _facts(self, machine: Machine) -> Iterator[Block]:
         now = self.desk.clock.now()
@@ -261,3 +376,12 @@ class MachinePage(Page):
             yield Block(f"{count(len(self._alerts), 'alert')}; Enter opens the one under the cursor, Tab goes there", "muted")
         else:
             yield Block("No alert of this machine is known.", "muted")
+
+
+def _why_then(began: datetime, machine: Machine, subscription: Subscription | None) -> str:
+    """What made a clock begin at that moment, where that is known."""
+    if subscription is not None and began == subscription.enabled_at:
+        return ", when the integration was switched on for its system, as far as is known"
+    if began == machine.created_at:
+        return ", when the machine was created"
+    return ", when it was first seen to wait"

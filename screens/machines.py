@@ -13,20 +13,25 @@ from textual.widget import Widget
 from textual.widgets import Static
 
 from cache.fields import MACHINE_FIELDS
-from cache.model import ON_THE_WAY, MachineGroup, MachineRow, MachineState, Problem, Source
-from cache.text import clean
+from cache.machine_reports import HEALTH
+from cache.model import ABOARD, ON_THE_WAY, MachineGroup, MachineRow, MachineState, Problem, Source
 from screens.actions import bindings
+from screens.check_choice import CheckChoice
 from screens.desk import Desk
 from screens.fleet_screen import FleetScreen
-from screens.requests import OpenMachine
-from screens.widgets.line_table import Cell, Column, LineTable, fit
-from screens.words import STATE_SHAPES, age, count, until
+from screens.machine_cells import MACHINE_COLUMNS, flat, machine_cell
+from screens.proof_choice import choose_machine
+from screens.requests import OpenMachine, VerifyPlanRequested
+from screens.verify_choice import ALL, HERE, MARKED, VerifyChoice
+from screens.widgets.columns import Cell, fit
+from screens.widgets.line_table import LineTable
+from screens.words import STATE_SHAPES, count
 
 if TYPE_CHECKING:
     from cache.index import FleetIndex
 
-ABOARD = frozenset((MachineState.ONBOARDED, MachineState.HEALTHY))
-"""The states in which a machine has arrived."""
+PAGE = 500
+"""Marked machines that are read at a time when they are acted on."""
 
 ACTING = (
     MachineState.FAILED,
@@ -74,28 +79,28 @@ def worst_group(groups: Iterable[MachineGroup]) -> str:
     (state, code), same = min(found.items(), key=lambda item: (ACTING.index(item[0][0]), -sizes[item[0]], item[0][1]))
     group = same[0]
     shape, _ = STATE_SHAPES[state]
-    sentence = f"{shape} {sizes[state, code]:,} {state}: {_flat(group.diagnosis.cause if group.diagnosis else group.reason)}"
+    sentence = f"{shape} {sizes[state, code]:,} {state}: {flat(group.diagnosis.cause if group.diagnosis else group.reason)}"
     if group.diagnosis and group.diagnosis.remedy:
-        return f"{sentence} → {_flat(group.diagnosis.remedy)}"
+        return f"{sentence} → {flat(group.diagnosis.remedy)}"
     return f"{sentence} → Enter on one of them says who must act"
 
 
-def outlook(groups: Iterable[MachineGroup]) -> str:
-    """What there is to do next when no machine needs attention."""
+def outlook(groups: Iterable[MachineGroup], everything: bool = True) -> str:
+    """What there is to do next when no machine needs attention; of some machines only (``everything`` is false) no more is claimed."""
     counts = _by_state(groups)
     waiting = sum(counts[state] for state in ON_THE_WAY)
     if waiting:
-        return f"{count(waiting, 'machine')} on the way; nothing to do but watch."
+        return f"{count(waiting, 'machine')} on the way" + ("; nothing to do but watch." if everything else " among those shown.")
     if counts[MachineState.NOT_ENABLED]:
         return f"{count(counts[MachineState.NOT_ENABLED], 'machine')} in subscriptions that are not enabled: press 3 to enable."
     aboard = sum(counts[state] for state in ABOARD)
     if aboard:
-        return "Every supported machine is aboard. Press 5 for alerts."
+        return (
+            "Every supported machine is aboard. v asks whether Defender works on them, a proves one by its test alert."
+            if everything
+            else "Every supported machine that is shown is aboard."
+        )
     return ""
-
-
-def _flat(text: str) -> str:
-    return clean(text, 300)
 
 
 class MachinesScreen(FleetScreen[MachineRow]):
@@ -104,22 +109,11 @@ class MachinesScreen(FleetScreen[MachineRow]):
     NAME = "machines"
     TITLE_TEXT = "Machines"
     SCOPES: ClassVar[tuple[str, ...]] = ("machines", "table")
-    TABLES = frozenset(("machines", "onboarding", "subscriptions", "selection"))
-    COLUMNS = (
-        Column("name", "Machine", 18, weight=3),
-        Column("state", "State", 13),
-        Column("reason", "Reason", 24, weight=5, rank=1),
-        Column("since", "Since", 6, rank=2, right=True),
-        Column("due", "Due", 8, rank=3, right=True),
-        Column("extension", "Extension", 15, weight=1, rank=6),
-        Column("system", "System", 14, weight=1, rank=5),
-        Column("power", "Power", 12, rank=7),
-        Column("subscription", "Subscription", 14, weight=1, rank=4),
-        Column("group", "Resource group", 14, rank=8),
-        Column("kind", "Kind", 5, rank=9),
-    )
+    TABLES = frozenset(("machines", "onboarding", "subscriptions", "selection", "checks"))
+    SOURCES = frozenset((Source.MACHINES,))
+    COLUMNS = MACHINE_COLUMNS
     FIELDS = MACHINE_FIELDS
-    SORT_KEYS = ("state", "name", "since", "due", "extension", "system", "power", "subscription")
+    SORT_KEYS = ("state", "name", "since", "due", "reason", "extension", "system", "power", "subscription", "group", "kind")
     EMPTY = "No machines known yet: press r to read Azure."
     BINDINGS: ClassVar[list[BindingType]] = [*bindings("machines")]
 
@@ -130,6 +124,8 @@ class MachinesScreen(FleetScreen[MachineRow]):
     def __init__(self, desk: Desk) -> None:
         super().__init__(desk)
         self.only_attention = False
+        self._checks: tuple[tuple[str, str], ...] = ()
+        self._affected_by = ""
         self._chosen: frozenset[str] = frozenset()
         self._problems: list[Problem] = []
         self._names: dict[str, str] = {}
@@ -144,9 +140,10 @@ class MachinesScreen(FleetScreen[MachineRow]):
         fleet = self.desk.fleet
         self._chosen = await fleet.selection()
         self.within = self._chosen or None
+        self.only = await fleet.machines_of_checks(self._checks) if self._checks else None
         self._problems = [one for one in await fleet.problems(self.within) if one.source in (Source.MACHINES, Source.EXTENSIONS)]
         if self._problems:
-            self._names = {row.subscription.id: row.subscription.name for row in await fleet.subscriptions()}
+            self._names = await fleet.subscription_names()
 
     async def window(self, keys: Sequence[int]) -> Mapping[int, MachineRow]:
         """Read some machines."""
@@ -155,7 +152,24 @@ class MachinesScreen(FleetScreen[MachineRow]):
     async def first_keys(self, limit: int) -> tuple[list[int], int]:
         """The first machines, worst first, and how many there are."""
         fleet = self.desk.fleet
-        return await fleet.first_machines(limit, self.within), sum((await fleet.state_counts(self.within)).values())
+        if self.only is not None:
+            return sorted(self.only)[:limit], len(self.only)
+        return await fleet.first_machines(limit, self.within), await fleet.machine_count(self.within)
+
+    def show_affected(self, checks: tuple[tuple[str, str], ...], title: str) -> None:
+        """Show but the machines that some checks concern, until Esc; without checks all."""
+        if checks != self._checks:
+            self._checks, self._affected_by = checks, title
+            self.cache_changed(self.TABLES)
+
+    def clear_filter(self) -> bool:
+        """Clear the filter, then show all machines again; false when all were shown."""
+        if super().clear_filter():
+            return True
+        if not self._checks:
+            return False
+        self.show_affected((), "")
+        return True
 
     def make_index(self, module: Any) -> FleetIndex:
         """The machines as columns."""
@@ -172,37 +186,14 @@ class MachinesScreen(FleetScreen[MachineRow]):
 
     def cell(self, row: MachineRow, key: str) -> Cell:
         """A cell's text and tone."""
-        now = self.desk.clock.now()
-        match key:
-            case "name":
-                return row.name, ""
-            case "state":
-                shape, tone = STATE_SHAPES[row.state]
-                return f"{shape} {row.state}", tone
-            case "reason":
-                return _flat(row.reason), ""
-            case "since":
-                return age(row.since, now), "muted"
-            case "due":
-                late = row.due is not None and row.due < now
-                return until(row.due, now), "warn" if late and row.state in ON_THE_WAY else "muted"
-            case "extension":
-                return _extension_cell(row)
-            case "system":
-                return row.os_name or row.os_type or "–", ""
-            case "power":
-                return row.power or "–", "" if row.power.casefold() in ("running", "connected") else "warn" if row.power else "muted"
-            case "subscription":
-                return row.subscription_name or row.subscription_id, ""
-            case "group":
-                return row.resource_group, ""
-            case _:
-                return "Arc" if row.kind == "arc" else "VM" if row.kind == "vm" else row.kind, "muted"
+        return machine_cell(row, key, self.desk.clock.now())
 
     def summary_line(self) -> str:
         """States as shapes, and how many are expected by when."""
         scope = f" in {count(len(self._chosen), 'chosen subscription')}" if self._chosen else ""
         head = f"{self.table.count:,} of {self.total:,}{scope}" + (" · not aboard only" if self.only_attention else "")
+        if self._affected_by:
+            head += f" · affected by “{self._affected_by}”, Esc shows all"
         if self.answer is None:
             return f"{self.total:,} machines{scope} · the first of them, worst first"
         expected = expectation(self.answer.expected, self.answer.last_due, self.desk.clock.now())
@@ -232,25 +223,66 @@ class MachinesScreen(FleetScreen[MachineRow]):
         self.only_attention = not self.only_attention
         self.rearrange()
 
+    def action_verify(self) -> None:
+        """Ask which machines to verify: the marked ones, the one under the cursor, or all that are onboarded."""
+        if not self.desk.session.signed_in:
+            self.notify("Not signed in yet, and a plan needs fresh reads. Wait, or press ctrl+l.", markup=False)
+            return
+        marked, here = len(self.table.marks), self.table.cursor_row
+        keys = self.table.chosen()
+        scope = f"in {count(len(self._chosen), 'chosen subscription')}" if self._chosen else "in all subscriptions"
+
+        def chosen(which: str | None) -> None:
+            if which == HERE and here is not None:
+                self.post_message(VerifyPlanRequested((here.id,)))
+            elif which == ALL:
+                self.post_message(VerifyPlanRequested())
+            elif which == MARKED:
+                self.work("marked machines", self._verify_marked(keys))
+
+        self.app.push_screen(VerifyChoice(marked, here.name if here is not None else "", scope), chosen)
+
+    async def action_prove(self) -> None:
+        """Choose a machine for the detection test."""
+        await choose_machine(self, self.within, self.table.cursor_row)
+
+    def action_check(self) -> None:
+        """Ask what the marked machines, or the one under the cursor, are asked, and plan that."""
+        keys, here = self.table.chosen(), self.table.cursor_row
+        if not self.desk.session.signed_in:
+            self.notify("Not signed in yet, and a plan needs fresh reads. Wait, or press ctrl+l.", markup=False)
+            return
+        if here is None or not keys:
+            self.notify("There is no machine under the cursor.", markup=False)
+            return
+
+        def chosen(check: str | None) -> None:
+            if check is not None:
+                self.work("marked machines", self._verify_marked(keys, check))
+
+        marked = len(self.table.marks)
+        self.app.push_screen(CheckChoice(f"the {count(marked, 'marked machine')}" if marked else here.name), chosen)
+
+    async def _verify_marked(self, keys: Sequence[int], check: str = HEALTH) -> None:
+        """The ids of the marked machines are read by key, since most are in no view."""
+        found: list[str] = []
+        for start in range(0, len(keys), PAGE):
+            window = await self.desk.fleet.machine_window(keys[start : start + PAGE])
+            found += [row.id for row in window.values()]
+        if found:
+            self.post_message(VerifyPlanRequested(tuple(found), check))
+
     @on(LineTable.Opened)
     def _open(self, event: LineTable.Opened) -> None:
         self.post_message(OpenMachine(event.row_id))
 
     def _tell_hint(self) -> None:
         groups = self.answer.groups if self.answer is not None else ()
-        first = worst_group(groups) or outlook(groups)
+        first = worst_group(groups) or outlook(groups, self.table.count == self.total)
         if self._problems:
             problem = self._problems[0]
             more = f" (and {len(self._problems) - 1:,} more)" if len(self._problems) > 1 else ""
-            name = self._names.get(problem.subscription_id, problem.subscription_id)
+            name = self._names.get(problem.subscription_id.lower(), problem.subscription_id)
             room = max(1, self.size.width - 2)
-            first = f"{fit(first, room)}\n{fit(f'? {name}{more}: {_flat(problem.message)}', room)}"
+            first = f"{fit(first, room)}\n{fit(f'? {name}{more}: {flat(problem.message)}', room)}"
         self.query_one("#hint", Static).update(first, layout=False)
-
-
-def _extension_cell(row: MachineRow) -> Cell:
-    if row.extension is None:
-        return "–", "muted"
-    state = row.extension.state
-    tone = {"succeeded": "good", "failed": "bad"}.get(state.casefold(), "busy")
-    return f"{state or '?'} {row.extension.version}".rstrip(), tone

@@ -2,35 +2,42 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from rich.cells import cell_len
 from textual import events, on
 from textual.binding import BindingType
 from textual.containers import Container
 from textual.content import Content
-from textual.geometry import Size
 from textual.widget import Widget
 from textual.widgets import Static
 
-from cache.model import Source
+from cache.changes import APPLY_PLAN, RESUMED_WITHIN
+from cache.model import AuditEntry, Reading, Source
 from cache.text import resource_name
 from screens.actions import bindings
 from screens.attention import Attention, Facts, attention
 from screens.console_screen import ConsoleScreen
 from screens.coverage import COVERAGE_SHAPES, Coverage, coverage
 from screens.desk import Desk
+from screens.proof_choice import choose_machine
 from screens.requests import GoTo
 from screens.widgets.document import STYLES
 from screens.widgets.line_table import Cell, Column, LineTable
+from screens.widgets.told_lines import ToldLines
 from screens.words import SEVERITIES, STATE_SHAPES, age, count, severity_cell, severity_shape
 
 LABEL = 14
 LATELY = 60
 """Changes of machines that are asked for; as many are shown as there is room for."""
+
+SUBSCRIPTIONS = frozenset(("subscriptions", "selection"))
+MACHINES = frozenset(("machines", "onboarding", "events", "selection"))
+ALERTS = frozenset(("alerts", "selection"))
 
 PLACES = {
     "machines": "4 Machines",
@@ -39,6 +46,7 @@ PLACES = {
     "enable": "3 Enable",
     "log": "9 Log",
     "checklist": "2 Checklist",
+    "audit": "8 Audit",
 }
 
 
@@ -72,7 +80,7 @@ def flow(label: str, parts: Sequence[tuple[str, str]], width: int) -> list[Conte
     return [Content.assemble(head, Content("  ").join(line)) for head, line in zip(heads, found, strict=True)]
 
 
-def summary(facts: Facts, width: int, now: datetime, stale_after: timedelta) -> list[Content]:
+def summary(facts: Facts, width: int, now: datetime, stale_limit: Callable[[str], timedelta]) -> list[Content]:
     """The fleet in a few lines of at most ``width`` cells."""
     scope = f"of {count(facts.chosen, 'chosen subscription')}" if facts.chosen else "of all subscriptions"
     bar = proportions({str(state): facts.states.get(state, 0) for state in STATE_SHAPES}, width - LABEL)
@@ -87,22 +95,27 @@ def summary(facts: Facts, width: int, now: datetime, stale_after: timedelta) -> 
     ranked = sorted(facts.alerts, key=lambda severity: (severity_shape(severity)[0], severity not in SEVERITIES))
     alerts = [(f"{cell[0].split(' ', 1)[0]} {facts.alerts[one]:,} {one}", cell[1]) for one in ranked for cell in (severity_cell(one),)]
     found += flow("Alerts", [(f"{sum(facts.alerts.values()):,} open:" if alerts else "none open", ""), *alerts], width)
-    counts = Counter(coverage(row.subscription) for row in facts.subscriptions)
+    counts = Counter(map(coverage, facts.subscriptions))
     covered = [(f"{shape} {counts[one]:,} {one}", tone) for one, (shape, tone) in COVERAGE_SHAPES.items() if counts[one]]
     found += flow("Subscriptions", [(f"{len(facts.subscriptions):,}:" if covered else "none known yet", ""), *covered], width)
-    return [*found, *flow("Data", _freshness(facts, now, stale_after), width), *flow("Problems", _problems(facts), width)]
+    return [*found, *flow("Data", _freshness(facts, now, stale_limit), width), *flow("Problems", _problems(facts), width)]
 
 
-def _freshness(facts: Facts, now: datetime, stale_after: timedelta) -> list[tuple[str, str]]:
-    """The oldest reading of each source."""
-    oldest: dict[str, datetime] = {}
-    for one in facts.freshness:
-        oldest[one.source] = min(one.fetched_at, oldest.get(one.source, one.fetched_at))
+def _freshness(facts: Facts, now: datetime, stale_limit: Callable[[str], timedelta]) -> list[tuple[str, str]]:
+    """The oldest reading of each source that is not stale, and of how many subscriptions it is. By minutes: polls keep most of it young."""
+    readings: dict[str, list[Reading]] = defaultdict(list)
+    for one in facts.readings:
+        readings[one.source].append(one)
     parts = []
     for source in Source:
-        if (then := oldest.get(source)) is not None:
-            stale = now - then > stale_after
-            parts.append((f"{source} {age(then, now)}" + (" STALE" if stale else ""), "warn" if stale else "muted"))
+        if told := readings.get(source):
+            fresh = [one for one in told if now - one.at <= stale_limit(source)]
+            total = sum(one.subscriptions for one in told)
+            stale = total - sum(one.subscriptions for one in fresh)
+            words = f"{source} {age(min(one.at for one in fresh or told), now, coarse=True)}"
+            if stale:
+                words += f" ({stale:,} of {total:,} STALE)" if fresh else " STALE"
+            parts.append((words, "warn" if stale else "muted"))
     return parts or [("nothing read yet: press r", "warn")]
 
 
@@ -113,7 +126,7 @@ def _problems(facts: Facts) -> list[tuple[str, str]]:
     return [(f"✗ {len(facts.problems):,}:", "bad"), *((f"{number:,} {code}", "") for code, number in codes.most_common())]
 
 
-def lately(facts: Facts, width: int, now: datetime) -> list[Content]:
+def lately(facts: Facts, width: int, now: datetime, coarse: bool = False) -> list[Content]:
     """The last changes of machines, newest first."""
     lines = [Content(""), Content.styled("Lately", "bold")]
     for event in reversed(facts.events):
@@ -121,24 +134,19 @@ def lately(facts: Facts, width: int, now: datetime) -> list[Content]:
         shape, tone = {str(state): value for state, value in STATE_SHAPES.items()}.get(event.after, ("?", "warn"))
         change = f"{event.before or 'new'} → {event.after}"
         after = Content.styled(f"{shape} {change}", STYLES[tone])
-        head = Content(f"{age(event.at, now):>5}  ")
+        head = Content(f"{age(event.at, now, coarse):>5}  ")
         room = max(1, width - head.cell_length - after.cell_length - 2)
         lines.append(Content.assemble(head, Content(name).truncate(room, ellipsis=True, pad=True), "  ", after))
     return lines if facts.events else []
 
 
-class Summary(Widget):
-    """The summary and, where there is room below it, what happened lately. Painted again only when a word changes."""
-
-    DEFAULT_CSS = """
-    Summary { height: auto; width: 1fr; padding: 0 1; }
-    """
+class Summary(ToldLines):
+    """The summary and, where there is room below it, what happened lately."""
 
     def __init__(self, desk: Desk) -> None:
         super().__init__()
         self._desk = desk
         self._facts: Facts | None = None
-        self._painted: list[str] = []
         self.roomy = False
 
     def show(self, facts: Facts) -> None:
@@ -146,28 +154,13 @@ class Summary(Widget):
         self._facts = facts
         self.tick()
 
-    def tick(self) -> None:
-        """Paint again if the words have changed; lay out again if their lines have."""
-        lines = [line.plain for line in self._lines(self.content_size.width)]
-        if lines != self._painted:
-            self.refresh(layout=len(lines) != len(self._painted))
-
-    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
-        """As many lines as there are."""
-        return len(self._lines(width))
-
-    def render(self) -> Content:
-        """The lines."""
-        lines = self._lines(self.content_size.width)
-        self._painted = [line.plain for line in lines]
-        return Content("\n").join(lines)
-
-    def _lines(self, width: int) -> list[Content]:
-        if self._facts is None or width <= 0:
+    def lines(self, width: int) -> list[Content]:
+        """What is known."""
+        if self._facts is None:
             return [Content("Reading…")]
-        now = self._desk.clock.now()
-        found = summary(self._facts, width, now, self._desk.stale_after)
-        return [*found, *lately(self._facts, width, now)] if self.roomy else found
+        now, coarse = self._desk.clock.now(), self._desk.slow_line
+        found = summary(self._facts, width, now, self._desk.stale_limit)
+        return [*found, *lately(self._facts, width, now, coarse)] if self.roomy else found
 
 
 class OverviewScreen(ConsoleScreen):
@@ -176,7 +169,7 @@ class OverviewScreen(ConsoleScreen):
     NAME = "overview"
     TITLE_TEXT = "Overview"
     SCOPES: ClassVar[tuple[str, ...]] = ("overview",)
-    TABLES = frozenset(("subscriptions", "machines", "onboarding", "events", "alerts", "selection", "audit"))
+    TABLES = SUBSCRIPTIONS | MACHINES | ALERTS | {"audit"}
     AUTO_FOCUS: ClassVar[str | None] = "#table"
     BINDINGS: ClassVar[list[BindingType]] = [*bindings("overview")]
     DEFAULT_CSS = """
@@ -204,27 +197,49 @@ class OverviewScreen(ConsoleScreen):
             yield self.table
         yield Static("", id="hint", markup=False)
 
+    async def _applied(self) -> AuditEntry | None:
+        """The last entry about a plan that was applied, while what it left can still be finished."""
+        entry = await self.desk.journal.last(APPLY_PLAN)
+        return entry if entry is not None and self.desk.clock.now() - entry.at < timedelta(minutes=RESUMED_WITHIN) else None
+
     async def load(self) -> None:
-        """Read the whole fleet in counts."""
-        fleet = self.desk.fleet
+        """Read the fleet in counts: of them those that may have changed."""
+        fleet, journal = self.desk.fleet, self.desk.journal
         chosen = await fleet.selection()
         within = chosen or None
-        self._facts = facts = Facts(
-            subscriptions=await fleet.subscriptions(),
-            chosen=len(chosen),
-            states=await fleet.state_counts(within),
-            diagnoses=await fleet.diagnosis_counts(within),
-            alerts=await fleet.alert_counts(within),
-            freshness=await fleet.freshness(),
-            problems=await fleet.problems(),
-            events=await fleet.recent_events(LATELY),
-            unfinished=await self.desk.journal.unfinished(),
-        )
+
+        async def subscriptions() -> None:
+            self._know(subscriptions=list((await fleet.subscription_records()).values()), chosen=len(chosen))
+
+        async def machines() -> None:
+            self._know(states=await fleet.state_counts(within), diagnoses=await fleet.diagnosis_counts(within))
+            self._know(events=await fleet.recent_events(LATELY))
+
+        async def alerts() -> None:
+            self._know(alerts=await fleet.alert_counts(within))
+
+        async def intents() -> None:
+            self._know(unfinished=await journal.unfinished(), applied=await self._applied())
+
+        await self.reread(SUBSCRIPTIONS, subscriptions)
+        await self.reread(MACHINES, machines)
+        await self.reread(ALERTS, alerts)
+        await self.reread(frozenset(("audit",)), intents)
+        self._know(readings=await fleet.readings(), problems=await fleet.problems())
+        facts = self._facts
         self.summary.roomy = self.has_class("-wide")
         self.summary.show(facts)
         self.table.empty = _nothing(facts)
         self.table.set_rows(attention(facts))
         self.query_one("#hint", Static).update(_walk(facts), layout=False)
+
+    def _know(self, **facts: Any) -> None:
+        self._facts = replace(self._facts, **facts)
+
+    async def ages_moved(self) -> None:
+        """The line that tells how old everything is."""
+        self._know(readings=await self.desk.fleet.readings())
+        self.summary.show(self._facts)
 
     def on_resize(self, event: events.Resize) -> None:
         """What happened lately is shown where there is room."""
@@ -240,6 +255,10 @@ class OverviewScreen(ConsoleScreen):
         row = self.table.cursor_row
         if row is not None:
             self.post_message(GoTo(row.screen, filter_text=row.filter_text))
+
+    async def action_prove(self) -> None:
+        """Choose a machine for the detection test, of the chosen subscriptions if some are."""
+        await choose_machine(self, await self.desk.fleet.selection() or None)
 
 
 def _cell(row: Attention, key: str) -> Cell:
@@ -262,9 +281,9 @@ def _walk(facts: Facts) -> str:
     """What comes next on the walk from the first sign-in to machines that are aboard."""
     if not facts.subscriptions:
         return "→ Press r to read Azure, then 1 to choose subscriptions."
-    counts = Counter(coverage(row.subscription) for row in facts.subscriptions)
+    counts = Counter(map(coverage, facts.subscriptions))
     if counts[Coverage.EXCLUDED] or counts[Coverage.OFF] or counts[Coverage.NOT_SET]:
         if not facts.chosen:
             return "→ Next: 1 to choose subscriptions, 2 to check what they need, 3 to enable, 4 to watch their machines come aboard."
         return f"→ Next: {count(facts.chosen, 'subscription')} chosen. 2 checks what they need, 3 enables, 4 shows their machines."
-    return "→ Next: 4 shows the machines, 5 the alerts."
+    return "→ Next: 4 shows the machines, 5 the alerts, R what is proven."

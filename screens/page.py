@@ -53,6 +53,10 @@ class Page(ConsoleScreen):
         """Show what the page says now; the place to which it was scrolled stays."""
         self.query_one("#document", Document).show(self.blocks())
 
+    async def ages_moved(self) -> None:
+        """What the page says of when it was read has changed."""
+        await self.load()
+
     def clock_moved(self) -> None:
         """Ages move on."""
         self.write()

@@ -13,11 +13,12 @@ from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.screen import ModalScreen
-from textual.widgets import Footer, Static
+from textual.widgets import Static
 
 from cache.clock import Clock
 from cache.text import clean, clean_lines
 from screens.requests import CopyRequested, SignInRequested
+from screens.widgets.key_line import KeyLine
 from screens.words import span
 
 LINES = 12
@@ -84,7 +85,7 @@ class SignInScreen(ModalScreen[None]):
         """One text in the middle."""
         with VerticalScroll(id="sign-in"):
             yield Static(Content(""), id="sign-in-text")
-        yield Footer(show_command_palette=False, compact=True)
+        yield KeyLine()
 
     def on_mount(self) -> None:
         """Show what is known, and the time that is left each second."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, ClassVar
 
@@ -12,7 +12,9 @@ from textual.binding import BindingType
 from textual.widget import Widget
 from textual.widgets import Static
 
+from cache.fields import SUBSCRIPTION_FIELDS
 from cache.model import Problem, Source, Subscription, SubscriptionRow
+from cache.reading import subscription_rows
 from screens.actions import bindings
 from screens.coverage import COVERAGE_SHAPES, NO_RIGHT, Coverage, compact_states, coverage, machines_tone, next_step
 from screens.desk import Desk
@@ -35,6 +37,7 @@ class SubscriptionsScreen(TableScreen[SubscriptionRow]):
     TITLE_TEXT = "Subscriptions"
     SCOPES: ClassVar[tuple[str, ...]] = ("subscriptions", "table")
     TABLES = frozenset(("subscriptions", "machines", "onboarding", "alerts", "selection"))
+    SOURCES = frozenset((Source.SUBSCRIPTIONS, Source.PERMISSIONS, Source.PROVIDER, Source.SETTINGS, Source.PLAN, Source.MACHINES))
     COLUMNS = (
         Column("chosen", "✓", 1),
         Column("name", "Subscription", 22, weight=5),
@@ -46,7 +49,9 @@ class SubscriptionsScreen(TableScreen[SubscriptionRow]):
         Column("machines", "Machines", 13, weight=3, rank=5),
         Column("notes", "Notes", 9, weight=2, rank=1),
     )
-    SORT_KEYS = ("name", "linux", "plan", "integration", "machines", "notes", "chosen")
+    FIELDS = SUBSCRIPTION_FIELDS
+    SORT_KEYS = ("name", "linux", "plan", "integration", "unified", "machines", "notes", "chosen", "id")
+    THEN = ("name",)
     EMPTY = NOTHING_READ
     BINDINGS: ClassVar[list[BindingType]] = [*bindings("subscriptions")]
     DEFAULT_CSS = """
@@ -57,6 +62,9 @@ class SubscriptionsScreen(TableScreen[SubscriptionRow]):
         super().__init__(desk)
         self._tenant_problems: list[Problem] = []
         self._read_at: datetime | None = None
+        self._known: Mapping[str, Subscription] = {}
+        self._states: Mapping[str, Mapping[str, int]] = {}
+        self._alerts: Mapping[str, int] = {}
 
     def body(self) -> Iterator[Widget]:
         """The table, its counts, and what is next for the row under the cursor."""
@@ -64,11 +72,25 @@ class SubscriptionsScreen(TableScreen[SubscriptionRow]):
         yield Static("", id="hint", markup=False)
 
     async def rows(self) -> Sequence[SubscriptionRow]:
-        """Every subscription, and what went wrong for the tenant as a whole."""
+        """Every subscription, and what went wrong for the tenant as a whole; what did not change is not read again."""
         fleet = self.desk.fleet
-        self._tenant_problems = await fleet.problems([""])
+
+        async def subscriptions() -> None:
+            self._known = await fleet.subscription_records()
+
+        async def machines() -> None:
+            self._states = await fleet.states_by_subscription()
+
+        async def alerts() -> None:
+            self._alerts = await fleet.open_alerts_by_subscription()
+
+        await self.reread(frozenset(("subscriptions",)), subscriptions)
+        await self.reread(frozenset(("machines", "onboarding")), machines)
+        await self.reread(frozenset(("alerts",)), alerts)
         self._read_at = await fleet.oldest(Source.SUBSCRIPTIONS)
-        return await fleet.subscriptions()
+        problems = await fleet.problems()
+        self._tenant_problems = [one for one in problems if not one.subscription_id]
+        return subscription_rows(self._known.values(), self._states, self._alerts, problems, await fleet.selection())
 
     def identify(self, row: SubscriptionRow) -> str:
         """The subscription's id."""
@@ -104,29 +126,48 @@ class SubscriptionsScreen(TableScreen[SubscriptionRow]):
 
     def sort_value(self, row: SubscriptionRow, key: str) -> Any:
         """By the word that the column shows, except coverage (least covered first), machines and problems (most first)."""
-        name = row.subscription.name.casefold()
         match key:
             case "linux":
-                return list(Coverage).index(coverage(row.subscription)), name
+                return list(Coverage).index(coverage(row.subscription))
             case "machines":
-                return -row.machines, name
+                return -row.machines
             case "notes":
-                return not self.cell(row, key)[0], -len(row.problems), name
+                return not self.cell(row, key)[0], -len(row.problems)
             case "chosen":
-                return not row.selected, name
-            case "name":
-                return name
+                return not row.selected
             case _:
-                return self.cell(row, key)[0].casefold(), name
+                return self.cell(row, key)[0].casefold()
+
+    def field_text(self, row: SubscriptionRow, key: str) -> str:
+        """What a field of the filter reads."""
+        one = row.subscription
+        match key:
+            case "coverage":
+                return coverage(one).slug + (f" {NO_RIGHT}" if one.can_enable is False else "")
+            case "linux":
+                return one.linux or ""
+            case "machines":
+                return " ".join(row.states)
+            case "problem":
+                return " ".join(f"{problem.code} {problem.message}" for problem in row.problems)
+            case "right":
+                return {True: "yes", False: "no", None: "unknown"}[one.can_enable]
+            case "chosen":
+                return "yes" if row.selected else "no"
+            case "state":
+                return one.state
+            case "tag":
+                return " ".join(f"{name}={value}" for name, value in one.tags.items())
+            case "tenant":
+                return one.tenant_id
+            case _:
+                return self.cell(row, key)[0]
 
     def haystack(self, row: SubscriptionRow) -> str:
-        """Everything that the filter looks at."""
-        one = row.subscription
-        cells = " ".join(self.cell(row, column.key)[0] for column in self.COLUMNS)
-        problems = " ".join(f"{problem.code} {problem.message}" for problem in row.problems)
-        tags = " ".join(f"{name}={value}" for name, value in one.tags.items())
-        found_by = coverage(one).search + (f" {NO_RIGHT}" if one.can_enable is False else "")
-        return f"{cells} {one.state} {coverage(one)} {found_by} {one.tenant_id} {one.linux or ''} {' '.join(row.states)} {problems} {tags}"
+        """Everything that a word of the filter is looked for in."""
+        return " ".join(
+            (*(self.cell(row, column.key)[0] for column in self.COLUMNS), *(self.field_text(row, one.key) for one in self.FIELDS))
+        )
 
     def summary(self, shown: Sequence[SubscriptionRow]) -> str:
         """How many are shown, how many chosen, and how far they have come."""

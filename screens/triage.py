@@ -22,6 +22,30 @@ NAMED = 5
 """Alerts that a confirmation names; of more it gives the number."""
 
 
+class TriageKeys:
+    """What the keys do that set the status of alerts."""
+
+    def ask(self, status: str) -> None:
+        """Ask for a status of the alerts that are meant."""
+        raise NotImplementedError
+
+    def action_progress(self) -> None:
+        """Set in progress."""
+        self.ask("InProgress")
+
+    def action_resolve(self) -> None:
+        """Resolve."""
+        self.ask("Resolved")
+
+    def action_dismiss_alert(self) -> None:
+        """Dismiss."""
+        self.ask("Dismissed")
+
+    def action_activate(self) -> None:
+        """Activate again."""
+        self.ask("Active")
+
+
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """Which alerts are to be changed, and the sentences about those that are not."""

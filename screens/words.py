@@ -48,6 +48,9 @@ ALERT_STATUSES: dict[str, tuple[str, str, str]] = {
 }
 """For every status of an alert its shape, its word and its tone."""
 
+SMALLEST = (40, 10)
+"""Columns and rows that a main screen needs; on less it only says so."""
+
 TONES = ("good", "bad", "warn", "busy", "muted", "accent")
 """The tones that cells and texts may have; each is a component class of the line table and a CSS class."""
 
@@ -71,26 +74,29 @@ def alert_status_cell(status: str) -> tuple[str, str]:
     return f"{shape} {word}", tone
 
 
-def age(then: datetime | None, now: datetime) -> str:
+def age(then: datetime | None, now: datetime, coarse: bool = False) -> str:
     """How long ago, short: ``45s``, ``12m``, ``3h``, ``9d``; ``0s`` for what a clock ahead of ours wrote, ``–`` when not known."""
     if then is None:
         return "–"
-    return span((now - then).total_seconds())
+    return span((now - then).total_seconds(), coarse)
 
 
-def until(then: datetime | None, now: datetime) -> str:
+def until(then: datetime | None, now: datetime, coarse: bool = False) -> str:
     """How long until, short: ``in 12m``, or ``3h ago`` when it is past; ``–`` when not known."""
     if then is None:
         return "–"
     seconds = (then - now).total_seconds()
-    return f"in {span(seconds)}" if seconds > 0 else f"{span(-seconds)} ago"
+    return f"in {span(seconds, coarse)}" if seconds > 0 else f"{span(-seconds, coarse)} ago"
 
 
-def span(seconds: float) -> str:
-    """A length of time in its largest unit; hours up to two days, since a day is what onboarding may take."""
+def span(seconds: float, coarse: bool = False) -> str:
+    """A length of time in its largest unit; hours up to two days, since a day is what onboarding may take.
+
+    ``coarse``: seconds are not counted (``<1m``), for a line on which each change costs.
+    """
     seconds = max(0, int(seconds))
     if seconds < 60:
-        return f"{seconds}s"
+        return "<1m" if coarse else f"{seconds}s"
     if seconds < 3600:
         return f"{seconds // 60}m"
     if seconds < 2 * 86400:

@@ -107,6 +107,12 @@ def test_info_prints_what_is_in_force_and_no_secret_of_the_proxy(tmp_path: Path)
     assert "hunter2" not in result.stdout + result.stderr
 
 
+def test_info_says_whether_the_line_counts_as_slow(tmp_path: Path) -> None:
+    for option, meant in (((), "auto"), (("--slow-line",), True)):
+        (facts,) = json.loads(mde(tmp_path, "info", "--json", *option).stdout)["items"]
+        assert facts["slow_line"] == meant
+
+
 def test_options_may_stand_before_or_after_the_verb(tmp_path: Path) -> None:
     for arguments in (("--cloud", "china", "info", "--json"), ("info", "--json", "--cloud", "china")):
         (facts,) = json.loads(mde(tmp_path, *arguments).stdout)["items"]

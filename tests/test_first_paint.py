@@ -46,7 +46,11 @@ seen = []
 
 
 class Watched(ConsoleApp):
-    def _start_connecting(self):
+    def __init__(self, setup):
+        super().__init__(setup)
+        self.signing_in.start = self.note
+
+    def note(self):
         text = "\\n".join(line.text for line in self.screen._compositor.render_strips())
         azure = [name for name in sys.modules if name.split(".")[0] in ("azure", "msal")]
         seen.append((text, azure))

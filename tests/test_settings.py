@@ -27,6 +27,11 @@ def test_what_the_file_says_is_in_force(tmp_path: Path) -> None:
     assert settings.keys == {"table.filter": "f"}
 
 
+@pytest.mark.parametrize(("written_as", "meant"), [('"auto"', None), ("true", True), ("false", False)])
+def test_whether_the_line_is_slow_is_found_out_or_told(tmp_path: Path, written_as: str, meant: bool | None) -> None:
+    assert load_settings(written(tmp_path, f"slow_line = {written_as}\n")).slow_line is meant
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [
@@ -36,6 +41,8 @@ def test_what_the_file_says_is_in_force(tmp_path: Path) -> None:
         ("poll_seconds = 0.1", "number from 5"),
         ("concurrency = true", "number from 1"),
         ("read_only = 1", "true or false"),
+        ('slow_line = "perhaps"', '"auto", true or false'),
+        ("slow_line = 1", '"auto", true or false'),
         ("cloud = 3", "text in quotes"),
         ('auth = "magic"', "device-code"),
         ("[keys]\nfilter = 3", "other keys"),

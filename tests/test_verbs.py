@@ -108,3 +108,65 @@ async def test_what_cannot_be_done_ends_in_a_sentence_and_its_own_exit_code(
         assert found == code, out + err
         assert said in out + err
         assert not simulator.requests.of("PUT", "")
+
+
+async def test_the_users_own_rules_hold_from_the_next_start_and_a_mistake_in_them_stops_nothing(tmp_path: Path) -> None:
+    rules = tmp_path / "rules.toml"
+    async with Simulator(machines=60, speed=0) as simulator:
+        await mde(simulator, tmp_path, "sync")
+        before = await printed(simulator, tmp_path, "machines")
+        assert not [one for one in before if (one["diagnosis"] or {}).get("code", "").startswith("own-")]
+        ours = '[[rule]]\ncode = "ours"\npattern = "."\nlayer = "platform"\nmeaning = "Ours."\nremedy = "Do it."\n'
+        rules.write_text(f"{ours}layers = 7\n{ours.replace('ours', 'mine')}")
+        code, out, err = await mde(simulator, tmp_path, "machines", "--json")
+        assert code == 0
+        assert f"{rules}, line 7, column 1: “layers” is not part of a rule" in err
+        after = json.loads(out)["items"]
+        said = [one for one in before if one["state"] == "failed" and (one["extension"]["message"] or one["extension"]["code"])]
+        assert said
+        told = {one["id"]: one["diagnosis"] for one in after}
+        assert {told[one["id"]]["code"] for one in said} == {"own-mine"}
+        assert {told[one["id"]]["cause"] for one in said} == {"Ours."}
+        (info,) = await printed(simulator, tmp_path, "info")
+        assert info["own_rules"] == ["mine"]
+        assert info["rules_file"] == str(rules)
+        rules.unlink()
+        assert await printed(simulator, tmp_path, "machines") == before
+
+
+async def test_the_discount_report_tells_workspace_region_and_machines_and_what_azure_does_not_tell(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    async with Simulator(machines=120, speed=0) as simulator:
+        code, _, err = await mde(simulator, home, "report", "discount", "--out", str(tmp_path / "report.pdf"))
+        assert code == 1
+        assert ".md for Markdown" in err
+        code, out, err = await mde(simulator, home, "report", "discount", "--out", str(tmp_path / "report.json"))
+        assert code == 3, err  # in one subscription of this world machines cannot be seen
+        assert out == ""
+        assert "could not be read, so they are not counted" in err
+        document = json.loads((tmp_path / "report.json").read_text())
+        items = document["items"]
+        machines = await printed(simulator, home, "machines")
+        aboard = [one for one in machines if one["state"] in {"onboarded", "healthy", "unhealthy"}]
+        assert sum(one["machines"] for one in items) == len(aboard) > 0
+        assert {"workspace_id", "name", "region", "machines", "subscription_ids"} == items[0].keys()
+        assert any(one["workspace_id"] and one["region"] == "westeurope" and one["name"] for one in items)
+        assert any(one["workspace_id"] is None and one["region"] for one in items)
+        code, _, err = await mde(simulator, home, "report", "discount", "--out", str(tmp_path / "report.md"))
+        text = (tmp_path / "report.md").read_text()
+        assert all(one["workspace_id"] in text for one in items if one["workspace_id"])
+        assert "does not tell how many licences" in text
+        only = simulator.subscription("all-on")
+        code, out, err = await mde(simulator, home, "report", "discount", "--subscription", only, "--json")
+        assert code == 0, err
+        assert {one for item in json.loads(out)["items"] for one in item["subscription_ids"]} <= {only}
+
+
+async def test_where_resource_graph_refuses_the_discount_report_names_no_workspace_and_says_so(tmp_path: Path) -> None:
+    async with Simulator(machines=60, speed=0) as simulator:
+        await mde(simulator, tmp_path, "sync")
+        simulator.faults.add("403:1:/providers/Microsoft.ResourceGraph")
+        code, out, err = await mde(simulator, tmp_path, "report", "discount", "--json")
+        assert code == 3
+        assert "so none is named" in err
+        assert {one["workspace_id"] for one in json.loads(out)["items"]} == {None}

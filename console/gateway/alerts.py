@@ -17,7 +17,7 @@ from console.gateway.errors import BadAnswer, written
 from console.gateway.reading import Item, Send, address_of, at, fetch, items, lines, moment, pages, part_of, resource_id, text
 
 API = "2022-01-01"
-ENDPOINT_PRODUCTS = ("microsoft defender atp", "microsoft defender for endpoint")
+ENDPOINT_PRODUCTS = ("windows defender atp", "microsoft defender atp", "microsoft defender for endpoint")
 PORTAL_DOMAINS = (
     ".portal.azure.com",
     ".portal.azure.us",
@@ -66,14 +66,6 @@ def alert_of(row: Item, portals: Collection[str] = ()) -> Alert:
     whole, properties = resource_id(row, "id"), at(row, "properties")
     extended = at(properties, "extendedProperties")
     extended = extended if isinstance(extended, Mapping) else {}
-    machine_id = next(
-        (
-            resource_id(one, "azureResourceId")
-            for one in items(properties, "resourceIdentifiers")
-            if text(one, "type").lower() == "azureresource" and _is_machine(resource_id(one, "azureResourceId"))
-        ),
-        None,
-    )
     alert_type, product = text(properties, "alertType"), text(properties, "productName")
     return Alert(
         whole,
@@ -87,7 +79,7 @@ def alert_of(row: Item, portals: Collection[str] = ()) -> Alert:
         product,
         alert_type,
         alert_type.upper().startswith("VM.MDATP_") or product.lower() in ENDPOINT_PRODUCTS or bool(text(extended, "WdatpTenantId")),
-        machine_id or _machine_of_entities(properties),
+        machine_of_identifiers(at(properties, "resourceIdentifiers")) or _machine_of_entities(properties),
         text(properties, "compromisedEntity", limit=300),
         lines(properties, "description"),
         tuple(clean(one, 1000) for one in items(properties, "remediationSteps") if isinstance(one, str)),
@@ -101,6 +93,18 @@ def alert_of(row: Item, portals: Collection[str] = ()) -> Alert:
             for key, value in extended.items()
             if isinstance(value, str | int | float) and not _is_link(value)
         ),
+    )
+
+
+def machine_of_identifiers(identifiers: object) -> str | None:
+    """The machine among what an alert names as its resources."""
+    return next(
+        (
+            resource_id(one, "azureResourceId")
+            for one in (identifiers if isinstance(identifiers, list) else [])
+            if text(one, "type").lower() == "azureresource" and _is_machine(resource_id(one, "azureResourceId"))
+        ),
+        None,
     )
 
 

@@ -3,25 +3,30 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+import importlib
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from datetime import datetime
 from types import TracebackType
 from typing import Any
 
-from azure.mgmt.compute.aio import ComputeManagementClient
-from azure.mgmt.hybridcompute.aio import HybridComputeManagementClient
 from azure.mgmt.resource.subscriptions.aio import SubscriptionClient
 from azure.mgmt.resourcegraph.aio import ResourceGraphClient
 from azure.mgmt.security.aio import SecurityCenter
 
-from cache.model import Alert, Assessment, Extension, Machine, Permission, Subscription
-from cache.sighting import Sighting
+from cache.alert_store import AlertDigest, AlertSighting
+from cache.model import Alert, Assessment, Extension, Permission, Subscription, Workspace
+from cache.sighting import Sighting, Unchanged
 from console.clouds import Cloud
 from console.gateway import alerts as alert_calls
-from console.gateway import graph, graph_machines, security
-from console.gateway import machines as machine_calls
+from console.gateway import graph, graph_alerts, graph_changes, graph_machines, security
 from console.gateway import subscriptions as subscription_calls
+from console.gateway import workspaces as workspace_calls
 from console.gateway.errors import Forbidden
+from console.gateway.graph import Scope
+from console.gateway.graph_changes import Change
 from console.gateway.reading import Send, part_of
+from console.gateway.run_commands import Begun, Output, RunCommands, Script
+from console.gateway.services import Services
 from console.gateway.transport import OnWait, Sleep, Transport
 from console.identity import SignedIn
 
@@ -35,12 +40,16 @@ class Azure:
     def __init__(self, cloud: Cloud, credential: Any, on_wait: OnWait | None, sleep: Sleep, read_only: bool) -> None:
         self.cloud = cloud
         self.read_only = read_only
-        self._on_wait = on_wait
-        self._sleep = sleep
+        self.credential = credential
+        self.on_wait = on_wait
+        self._clients: dict[str, Any] = {}
+        self._loaded: dict[str, Any] = {}
+        self._pacer = graph.Pacer(on_wait, sleep)
         self._transport = Transport(cloud, credential, on_wait, sleep)
         self._origin = cloud.resource_manager
+        self._services = Services(self._compute, self._hybrid, self._origin, sleep)
+        self._run_commands = RunCommands(self._compute, self._hybrid, self._origin, sleep)
         self._portals = (cloud.azure_portal, cloud.defender_portal)
-        self._clients: dict[str, Any] = {}
 
     @classmethod
     async def open(
@@ -60,6 +69,11 @@ class Azure:
 
     async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         await self.close()
+
+    @property
+    def date(self) -> datetime | None:
+        """What Azure's own clock said in its latest answer, to the second; ``None`` before the first."""
+        return self._transport.date
 
     # Clients, each made when it is first needed
 
@@ -84,18 +98,25 @@ class Azure:
 
     @property
     def _compute(self) -> Send:
-        send: Send = self._client(ComputeManagementClient).send_request
-        return send
+        return self._late("azure.mgmt.compute.aio", "ComputeManagementClient")
 
     @property
     def _hybrid(self) -> Send:
-        send: Send = self._client(HybridComputeManagementClient).send_request
+        return self._late("azure.mgmt.hybridcompute.aio", "HybridComputeManagementClient")
+
+    def _late(self, module: str, name: str) -> Send:
+        """Sends through a client whose SDK is imported when it is first needed: where Resource Graph serves, the largest never are."""
+
+        async def send(*values: Any, **options: Any) -> Any:
+            if module not in self._loaded:  # in sys.modules it may be only half imported, by another call that waits here
+                self._loaded[module] = await asyncio.to_thread(importlib.import_module, module)
+            return await self._client(getattr(self._loaded[module], name)).send_request(*values, **options)
+
         return send
 
     @property
-    def _graph(self) -> Send:
-        send: Send = self._client(ResourceGraphClient, None)._send_request
-        return send
+    def _graph(self) -> graph.Graph:
+        return graph.Graph(self._client(ResourceGraphClient, None)._send_request, self._origin, self._pacer)
 
     # Readings
 
@@ -130,36 +151,81 @@ class Azure:
     async def graph_assessments(self, subscription_ids: Sequence[str]) -> list[Assessment]:
         """The same for many subscriptions, from Resource Graph."""
         found: list[Assessment] = []
-        async for page in self._rows("assessments", subscription_ids):
+        async for page in graph.rows(self._graph, graph.query("assessments"), subscription_ids):
             found += [one for one in map(security.assessment_of, page) if one is not None]
         return found
 
-    def graph_machines(self, subscription_ids: Sequence[str]) -> AsyncIterator[list[Sighting]]:
-        """The machines of many subscriptions with their extensions, from Resource Graph, in several chains of pages at once."""
-        return graph_machines.machines(self._graph, self._origin, subscription_ids, on_wait=self._on_wait, sleep=self._sleep)
+    async def graph_plans(self, scope: Scope) -> dict[str, str]:
+        """The Defender for Servers plans that Resource Graph knows, by subscription id in lower case."""
+        return await security.graph_plans(self._graph, scope)
 
-    def service_machines(self, subscription_id: str) -> AsyncIterator[list[Machine]]:
-        """The machines of one subscription with their extensions, from Compute and Azure Arc."""
-        return machine_calls.service_machines(self._compute, self._hybrid, self._origin, subscription_id)
+    async def plan_digest(self, scope: Scope) -> security.PlanDigest:
+        """What is another one when any plan changes."""
+        return await security.plan_digest(self._graph, scope)
 
-    async def extension_details(self, machine: Machine) -> tuple[Extension, ...]:
-        """The extensions of one machine with what they say."""
-        return await machine_calls.extensions(self._compute, self._hybrid, self._origin, machine)
+    async def workspaces(self, scope: Scope) -> tuple[list[Workspace], dict[str, str]]:
+        """The Log Analytics workspaces that can be seen, and the workspace of each machine's agent in ``scope``, by ids in lower case.
+
+        Machines report to workspaces of other subscriptions too, so all of those are looked for.
+        """
+        return await workspace_calls.workspaces(self._graph, None), await workspace_calls.agents(self._graph, scope)
+
+    def graph_changes(self, since: datetime, scope: Scope) -> AsyncIterator[list[Change]]:
+        """What happened to machines and their extensions after ``since``, oldest first, from Resource Graph."""
+        return graph_changes.changes(self._graph, since, scope)
+
+    def graph_machines(
+        self,
+        subscription_ids: Sequence[str],
+        on_total: Callable[[int], None] | None = None,
+        known: Mapping[int, Unchanged] | None = None,
+    ) -> AsyncIterator[list[Sighting | Unchanged]]:
+        """The machines of many subscriptions with their extensions, from Resource Graph, in several chains of pages at once.
+
+        ``on_total`` is told how many there are as soon as that is known; ``known`` are those that need not be told again, by the
+        digests of their rows.
+        """
+        return graph_machines.machines(self._graph, subscription_ids, on_total, known)
+
+    async def some_machines(self, machine_ids: Sequence[str]) -> list[Sighting]:
+        """Those of the machines with these ids (at most :data:`graph_machines.SOME`) that are there, from Resource Graph."""
+        return await graph_machines.some_machines(self._graph, machine_ids)
+
+    def service_machines(self, subscription_id: str) -> AsyncIterator[list[Sighting]]:
+        """The machines of one subscription without their extensions, from Compute and Azure Arc."""
+        return self._services.machines(subscription_id)
+
+    async def extension_details(self, machine_id: str, kind: str) -> tuple[Extension, ...]:
+        """The extensions of one machine (of ``kind`` ``vm`` or ``arc``) with what they say."""
+        return await self._services.extensions(machine_id, kind)
 
     def alerts(self, subscription_id: str) -> AsyncIterator[list[Alert]]:
         """The alerts of a subscription, page by page."""
         return alert_calls.alerts(self._security, self._origin, subscription_id, self._portals)
 
+    def graph_alerts(self, subscription_ids: Sequence[str]) -> AsyncIterator[list[AlertSighting]]:
+        """The alerts of many subscriptions without their details, from Resource Graph, in several chains of pages at once."""
+        return graph_alerts.alerts(self._graph, subscription_ids)
+
+    def graph_alerts_since(self, since: datetime, scope: Scope) -> AsyncIterator[list[AlertSighting]]:
+        """The alerts that were generated after ``since``, without their details, page by page."""
+        return graph_alerts.alerts_since(self._graph, since, scope)
+
+    async def alert_details(self, alert_ids: Sequence[str]) -> list[AlertSighting]:
+        """Those of the alerts with these ids (at most :data:`graph_alerts.SOME`) that are there, with their details."""
+        return await graph_alerts.details(self._graph, alert_ids, self._portals)
+
+    async def alert_digest(self, scope: Scope) -> AlertDigest:
+        """What is another one when any alert changes, by status and severity."""
+        return await graph_alerts.digest(self._graph, scope)
+
+    async def alert_digest_by_subscription(self, scope: Scope) -> AlertDigest:
+        """The same by subscription id in lower case and status."""
+        return await graph_alerts.digest_by_subscription(self._graph, scope)
+
     async def alert_status(self, alert_id: str) -> str:
         """The status of one alert, read now."""
         return await alert_calls.alert_status(self._security, self._origin, alert_id)
-
-    def _rows(self, name: str, subscription_ids: Sequence[str]) -> AsyncIterator[list[Any]]:
-        return graph.rows(self._graph, self._origin, name, subscription_ids, on_wait=self._on_wait, sleep=self._sleep)
-
-    def resource_link(self, resource_id: str) -> str:
-        """The address of a resource in the Azure portal; empty for what is no resource id."""
-        return f"{self.cloud.azure_portal}/#resource{resource_id}" if resource_id.startswith("/") else ""
 
     # Writes
 
@@ -167,6 +233,16 @@ class Azure:
         """Write one integration setting, once. When this fails it is not known whether Azure took it: read it back."""
         self._may_write()
         await security.put_setting(self._client(SecurityCenter, subscription_id), name, enabled)
+
+    async def put_servers_plan(self, subscription_id: str, plan: str) -> list[str]:
+        """Switch Defender for Servers to ``P1`` or ``P2``, once; read it back. Returns what Azure says failed of it all the same."""
+        self._may_write()
+        return await security.put_servers_plan(self._security, self._origin, subscription_id, plan)
+
+    async def delete_extension(self, machine_id: str, kind: str, name: str) -> None:
+        """Have Azure delete an extension of a machine (of ``kind`` ``vm`` or ``arc``), which takes minutes: read it back."""
+        self._may_write()
+        await self._services.delete_extension(machine_id, kind, name)
 
     async def set_alert_status(self, alert_id: str, status: str) -> None:
         """Give an alert the status ``InProgress``, ``Resolved``, ``Dismissed`` or ``Active``."""
@@ -177,6 +253,20 @@ class Azure:
         """Ask for the registration of Microsoft.Security, which Azure carries out over minutes. Returns its state now."""
         self._may_write()
         return await subscription_calls.register_provider(self._subscriptions, self._origin, subscription_id)
+
+    async def begin_script(self, script: Script) -> Begun:
+        """Have Azure run a script on a machine."""
+        self._may_write()
+        return await self._run_commands.begin(script)
+
+    async def script_output(self, begun: Begun) -> Output:
+        """Wait for the end of a script, and read what it printed."""
+        return await self._run_commands.output(begun)
+
+    async def remove_script(self, script: Script) -> None:
+        """Take away what a script that has run leaves in Azure."""
+        self._may_write()
+        await self._run_commands.remove(script)
 
     def _may_write(self) -> None:
         if self.read_only:

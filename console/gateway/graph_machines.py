@@ -4,29 +4,44 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from datetime import datetime
+from functools import cache
+from hashlib import blake2b
+from importlib import resources
 from typing import Any
 
 import msgspec
 
 from cache import rows
-from cache.sighting import Condition, Place, Sighting, System, sighting_of
+from cache.sighting import Condition, Place, Sighting, System, Unchanged, sighting_of
 from cache.text import clean
-from cache.values import microseconds_or_none
-from console.gateway.errors import BadAnswer
-from console.gateway.graph import MOST_SUBSCRIPTIONS, PAGE, Pacer, Page, chain, page_of
+from cache.values import microseconds, microseconds_or_none
+from console.gateway.graph import PAGE, Graph, Page, TypedPage, chain, chains, page_of, query, quoted
 from console.gateway.machines import extensions_of_graph, machine_of_graph, os_type, power_of_code
-from console.gateway.reading import Send, moment, part_of, resource_id, tags_of
-from console.gateway.transport import OnWait, Sleep
+from console.gateway.reading import MOST_ID, moment, part_of, resource_id, tags_of
 
-CHAINS = 8
-"""Chains of pages that are followed at the same time."""
+SOME = 500
+"""Machines that one query may name."""
 
-FEW = 25
-"""Subscriptions for which another chain is worth its query."""
+REMEMBERED = 50_000
+PLAIN_ID = re.compile(r"/[A-Za-z0-9/_.()-]+")
+_LONGEST_NAME = 200
+PLAIN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.()-]{0,199}")
+_PLAIN_TEXT = rb'"[!#-\[\]-~](?:[ !#-\[\]-~]{0,198}[!#-\[\]-~])?"'
+_PLAIN_TAGS = re.compile(rb"\{" + _PLAIN_TEXT + rb":" + _PLAIN_TEXT + rb"(?:," + _PLAIN_TEXT + rb":" + _PLAIN_TEXT + rb")*\}")
+_tags_decoder = msgspec.json.Decoder(dict[str, str])
 
-_REMEMBERED = 50_000
-_PLAIN_ID = re.compile(r"/[A-Za-z0-9/_.()-]+")
+
+@cache
+def _salt() -> bytes:
+    """What is another one when rows are asked for or read in another way: what older code made of a row does not count."""
+    made_by = (
+        *(resources.files("console.gateway").joinpath(name) for name in ("queries/machines.kql", "graph_machines.py", "machines.py")),
+        resources.files("console.gateway").joinpath("reading.py"),
+        *(resources.files("cache").joinpath(name) for name in ("rows.py", "sighting.py", "text.py")),
+    )
+    return blake2b(b"".join(one.read_bytes() for one in made_by), digest_size=16).digest()
 
 
 class _Row(msgspec.Struct, gc=False):
@@ -53,22 +68,21 @@ class _Row(msgspec.Struct, gc=False):
     extensions: msgspec.Raw = msgspec.Raw(b"[]")
 
 
-class _Page(msgspec.Struct, gc=False):
-    """A page of rows."""
-
-    data: list[_Row]
-    skip_token: str | None = msgspec.field(name="$skipToken", default=None)
-    resultTruncated: str | bool | None = None
-    totalRecords: int | None = None
-
-
 class Reader:
-    """Makes sightings of pages. What many rows have in common is cleaned and kept once. Used by one thread at a time."""
+    """Makes sightings of pages. What many rows have in common is cleaned and kept once. Used by one thread at a time.
 
-    def __init__(self) -> None:
-        self._page = msgspec.json.Decoder(_Page)
+    A row whose digest is ``known`` is not even decoded.
+    """
+
+    def __init__(self, known: Mapping[int, Unchanged] | None = None) -> None:
+        self._known = known or {}
+        self._salt = _salt()
+        self._page = msgspec.json.Decoder(TypedPage[msgspec.Raw])
+        self._row = msgspec.json.Decoder(_Row)
         self._texts: dict[str, str] = {}
-        self._places: dict[tuple[str, str, str], Place] = {}
+        self._places: dict[tuple[str, str, str, str], Place] = {}
+        self._systems: dict[tuple[str | None, ...], System] = {}
+        self._conditions: dict[tuple[str | None, ...], Condition] = {}
         self._extensions: dict[bytes, str] = {}
         self._tags: dict[bytes, str] = {}
 
@@ -76,64 +90,107 @@ class Reader:
         """The machines of a page."""
         try:
             page = self._page.decode(body)
+            named = [one for one in map(self._seen, page.data) if one is not None]
         except (msgspec.DecodeError, ValueError, RecursionError):
             patient = page_of(body)
             machines = [machine_of_graph(row) for row in patient.rows]
-            return patient._replace(rows=[sighting_of(one, one.subscription_id) for one in machines if one.id])
+            found = [sighting_of(one, one.subscription_id) for one in machines if one.id]
+            return patient._replace(rows=found, nameless=len(machines) - len(found))
         cut = str(page.resultTruncated).lower() == "true" and not page.skip_token
-        return Page([self._sighting(row) for row in page.data if row.id], page.skip_token or None, cut, page.totalRecords)
+        return Page(named, page.skip_token or None, cut, page.totalRecords, len(page.data) - len(named))
 
-    def _sighting(self, row: _Row) -> Sighting:
-        said = self._said
-        whole = row.id if _PLAIN_ID.fullmatch(row.id) and len(row.id) < 2000 else resource_id({"id": row.id}, "id")
-        vm = "virtualmachines" in row.type.lower()
-        group = part_of(whole, "resourceGroups") or row.resourceGroup
-        key = (row.subscriptionId, group, row.location)
+    def _seen(self, raw: msgspec.Raw) -> Sighting | Unchanged | None:
+        digest = int.from_bytes(blake2b(raw, digest_size=8, salt=self._salt).digest(), "little", signed=True)
+        known = self._known.get(digest)
+        if known is not None:
+            return known
+        row = self._row.decode(raw)
+        return self._sighting(row, digest) if row.id else None
+
+    def _sighting(self, row: _Row, digest: int) -> Sighting:
+        whole, name = row.id, row.name
+        parent = whole.removesuffix(name)
+        key = (parent, row.subscriptionId, row.resourceGroup, row.location)
         place = self._places.get(key)
-        if place is None:
-            subscription_id = clean(row.subscriptionId) or part_of(whole, "subscriptions")
-            place = _remember(self._places, key, Place(subscription_id, clean(group), clean(row.location)))
-        image = (said(row.imagePublisher), said(row.imageOffer), said(row.imageSku))
+        if place is None or not PLAIN_NAME.fullmatch(name):
+            plain = PLAIN_ID.fullmatch(whole) is not None and len(whole) < MOST_ID
+            whole = whole if plain else resource_id({"id": whole}, "id")
+            place = self._place(row, whole, plain)
+            if plain and PLAIN_NAME.fullmatch(name):  # so is another plain name behind the same parent
+                remember(self._places, key, place)
+            else:
+                name = clean(name, _LONGEST_NAME) or whole.rsplit("/", 1)[-1]
+        system = (row.type, row.osType, row.osName, row.osVersion, row.imagePublisher, row.imageOffer, row.imageSku)
+        condition = (row.type, row.power, row.provisioningState, row.agentVersion)
+        extensions, tags = bytes(row.extensions), bytes(row.tags)
+        found = self._extensions.get(extensions)
+        told = self._tags.get(tags)
         return Sighting(
             whole,
-            clean(row.name, 200) or whole.rsplit("/", 1)[-1],
+            name,
             place,
-            System(
-                "vm" if vm else "arc",
-                os_type(said(row.osType)),
-                said(row.osName, 200),
-                said(row.osVersion, 100),
-                ":".join(image) if any(image) else "",
-            ),
-            Condition(
-                power_of_code(said(row.power)) if vm else said(row.power),
-                said(row.provisioningState),
-                said(row.agentVersion),
-            ),
-            self._list_of_extensions(row.extensions),
-            self._tags_text(row.tags),
-            microseconds_or_none(moment({"at": row.statusAt}, "at")) if row.statusAt else None,
-            microseconds_or_none(moment({"at": row.createdAt}, "at")) if row.createdAt else None,
+            self._systems.get(system) or remember(self._systems, system, _system(row)),
+            self._conditions.get(condition) or remember(self._conditions, condition, _condition(row)),
+            remember(self._extensions, extensions, _extensions(extensions)) if found is None else found,
+            remember(self._tags, tags, tags_text(tags)) if told is None else told,
+            microseconds_of(row.statusAt) if row.statusAt else None,
+            microseconds_of(row.createdAt) if row.createdAt else None,
+            digest,
         )
 
-    def _said(self, value: str | None, limit: int = 4000) -> str:
-        if not value:
-            return ""
+    def _place(self, row: _Row, whole: str, plain: bool) -> Place:
+        parts = whole.split("/", 5)
+        if plain and len(parts) > 5 and parts[3].lower() == "resourcegroups":  # as nearly always
+            group = parts[4]
+        else:
+            group = clean(part_of(whole, "resourceGroups") or row.resourceGroup)
+        return Place(self._said(row.subscriptionId) or part_of(whole, "subscriptions"), group, self._said(row.location))
+
+    def _said(self, value: str) -> str:
         found = self._texts.get(value)
-        return _remember(self._texts, value, clean(value, limit)) if found is None else found
+        return remember(self._texts, value, clean(value)) if found is None else found
 
-    def _list_of_extensions(self, raw: msgspec.Raw) -> str:
-        key = bytes(raw)
-        found = self._extensions.get(key)
-        if found is None:
-            extensions = extensions_of_graph({"extensions": _value(key)})
-            found = _remember(self._extensions, key, rows.extensions_row(extensions))
-        return found
 
-    def _tags_text(self, raw: msgspec.Raw) -> str:
-        key = bytes(raw)
-        found = self._tags.get(key)
-        return _remember(self._tags, key, rows.tags_row(tags_of({"tags": _value(key)}))) if found is None else found
+def _is_vm(row: _Row) -> bool:
+    return "virtualmachines" in row.type.lower()
+
+
+def _system(row: _Row) -> System:
+    image = [clean(one or "") for one in (row.imagePublisher, row.imageOffer, row.imageSku)]
+    return System(
+        "vm" if _is_vm(row) else "arc",
+        os_type(clean(row.osType or "")),
+        clean(row.osName or "", 200),
+        clean(row.osVersion or "", 100),
+        ":".join(image) if any(image) else "",
+    )
+
+
+def _condition(row: _Row) -> Condition:
+    power = clean(row.power or "")
+    return Condition(power_of_code(power) if _is_vm(row) else power, clean(row.provisioningState or ""), clean(row.agentVersion or ""))
+
+
+def _extensions(raw: bytes) -> str:
+    return rows.extensions_row(extensions_of_graph({"extensions": _value(raw)}))
+
+
+def tags_text(raw: bytes) -> str:
+    """The JSON of tags as the cache keeps it, of the JSON that Azure tells."""
+    if _PLAIN_TAGS.fullmatch(raw):  # nothing to clean: only the order of the names counts
+        tags = _tags_decoder.decode(raw)
+        return msgspec.json.encode(dict(sorted(tags.items()))).decode()
+    return rows.tags_row(tags_of({"tags": _value(raw)}))
+
+
+def microseconds_of(value: str) -> int | None:
+    """A time as Azure writes it in microseconds since 1970; ``None`` for what is no time."""
+    try:
+        time = datetime.fromisoformat(value)
+    except ValueError:
+        return microseconds_or_none(moment({"at": value}, "at"))
+    plain = time.tzinfo is not None and time.year >= 1900
+    return microseconds(time) if plain else microseconds_or_none(moment({"at": value}, "at"))
 
 
 def _value(raw: bytes) -> Any:
@@ -143,71 +200,37 @@ def _value(raw: bytes) -> Any:
         return None
 
 
-def _remember(memory: dict[Any, Any], key: Any, value: Any) -> Any:
-    if len(memory) >= _REMEMBERED:
+def remember(memory: dict[Any, Any], key: Any, value: Any) -> Any:
+    if len(memory) >= REMEMBERED:
         memory.clear()
     memory[key] = value
     return value
 
 
-def groups_of(subscription_ids: Sequence[str]) -> list[list[str]]:
-    """The subscriptions in at most :data:`CHAINS` groups of like size, or as many as the size of a query demands; few are one group."""
-    count = max(1, min(CHAINS, len(subscription_ids) // FEW), -(-len(subscription_ids) // MOST_SUBSCRIPTIONS))
-    return [list(subscription_ids[number::count]) for number in range(count)]
-
-
-async def machines(
-    send: Send,
-    origin: str,
+def machines(
+    graph: Graph,
     subscription_ids: Sequence[str],
+    on_total: Callable[[int], None] | None = None,
+    known: Mapping[int, Unchanged] | None = None,
     *,
-    on_wait: OnWait | None = None,
-    sleep: Sleep = asyncio.sleep,
     page: int = PAGE,
-) -> AsyncIterator[list[Sighting]]:
+) -> AsyncIterator[list[Sighting | Unchanged]]:
     """The machines of ``subscription_ids`` with their extensions, a page at a time, in whatever order pages arrive.
+
+    ``on_total`` is told how many there are as soon as that is known; ``known`` are those that need not be told again, by the digests of
+    their rows.
 
     Raises :class:`BadAnswer` when an answer was cut short or left out rows, and every other :class:`AzureProblem`.
     """
-    pacer, reader = Pacer(on_wait, sleep), Reader()
-    reading = asyncio.Lock()
-    ready: asyncio.Queue[list[Sighting] | None] = asyncio.Queue()
+    return chains(graph, query("machines"), subscription_ids, Reader(known).read, "machines", page, on_total)
+
+
+async def some_machines(graph: Graph, machine_ids: Sequence[str]) -> list[Sighting]:
+    """Those of the machines with these ids (at most :data:`SOME`) that are there, with their extensions."""
+    reader = Reader()
 
     async def read(body: bytes) -> Page:
-        async with reading:
-            return await asyncio.to_thread(reader.read, body)
+        return await asyncio.to_thread(reader.read, body)
 
-    async def follow(group: list[str]) -> None:
-        ids: set[str] = set()
-        expected: int | None = None
-        async for found in chain(send, origin, "machines", group, read, pacer, page):
-            expected = found.total if expected is None else expected
-            ids.update(one.id for one in found.rows)
-            ready.put_nowait(found.rows)
-        if expected is not None and len(ids) < expected:
-            raise BadAnswer(f"Resource Graph left out {expected - len(ids):,} of {expected:,} machines between its pages.")
-
-    async def all_chains() -> None:
-        try:
-            async with asyncio.TaskGroup() as group:
-                for one in groups_of(subscription_ids):
-                    group.create_task(follow(one))
-        finally:
-            ready.put_nowait(None)
-
-    task = asyncio.create_task(all_chains())
-    try:
-        while (found := await ready.get()) is not None:
-            yield found
-        await _result(task)
-    finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
-
-
-async def _result(task: asyncio.Task[None]) -> None:
-    """The end of the chains: their first failure, by itself."""
-    try:
-        await task
-    except BaseExceptionGroup as failures:
-        raise failures.exceptions[0] from None
+    subscriptions = sorted({part_of(one, "subscriptions") for one in machine_ids})
+    return [one async for page in chain(graph, query("machines_some", ids=quoted(machine_ids)), subscriptions, read) for one in page.rows]

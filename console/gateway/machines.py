@@ -1,21 +1,12 @@
-"""Machines and their extensions: from Resource Graph in one query, or from Compute and Azure Arc themselves."""
+"""Machines and their extensions read patiently, whatever is odd about them: from Resource Graph, Compute and Azure Arc."""
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator
-from dataclasses import replace
-
 from cache.model import Extension, Machine
-from console.gateway.errors import AzureProblem, Forbidden, NotFound, SignInRequired
-from console.gateway.reading import Item, Send, address_of, at, items, moment, pages, part_of, resource_id, tags_of, text
-
-COMPUTE_API = "2026-04-01"
-HYBRID_API = "2026-07-15"
-AT_ONCE = 16
-"""Machines whose extensions are asked for at the same time."""
+from console.gateway.reading import Item, at, items, moment, part_of, resource_id, tags_of, text
 
 MESSAGE = 3000
+"""Characters of what an extension says that are kept."""
 
 
 def machine_of_graph(row: Item) -> Machine:
@@ -71,7 +62,8 @@ def power_of_code(code: str) -> str:
     return code.rsplit("/", 1)[-1] if code.lower().startswith("powerstate/") else code
 
 
-def _vm(row: Item) -> Machine:
+def virtual_machine(row: Item) -> Machine:
+    """A VM from Compute, without its extensions."""
     whole = resource_id(row, "id")
     reference = at(row, "properties", "storageProfile", "imageReference")
     image = [text(reference, key) for key in ("publisher", "offer", "sku")]
@@ -101,7 +93,8 @@ def _power_of(row: Item) -> str:
     return next((power_of_code(code) for code in codes if code.lower().startswith("powerstate/")), "")
 
 
-def _arc(row: Item) -> Machine:
+def arc_machine(row: Item) -> Machine:
+    """A machine from Azure Arc, without its extensions."""
     whole = resource_id(row, "id")
     return Machine(
         whole,
@@ -139,96 +132,3 @@ def extension_of(row: Item) -> Extension:
         text(told, "code"),
         text(told, "message", limit=MESSAGE) or deeper[:MESSAGE] or text(told, "displayStatus"),
     )
-
-
-async def extensions(send_compute: Send, send_hybrid: Send, origin: str, machine: Machine) -> tuple[Extension, ...]:
-    """The extensions of one machine with what they say."""
-    what = "reading the extensions of a machine"
-    found: list[Extension] = []
-    if machine.kind == "vm":
-        send, rest = send_compute, f"/extensions?$expand=instanceView&api-version={COMPUTE_API}"
-    else:
-        send, rest = send_hybrid, f"/extensions?api-version={HYBRID_API}"
-    async for page in pages(send, address_of(origin, machine.id, rest), what):
-        found += [extension_of(one) for one in page if text(one, "name")]
-    return tuple(found)
-
-
-async def service_machines(send_compute: Send, send_hybrid: Send, origin: str, subscription_id: str) -> AsyncIterator[list[Machine]]:
-    """The machines of one subscription from Compute and Azure Arc, each page with its extensions.
-
-    Where one of the two refuses, the other is read all the same, and VMs are read without their power states where only those are
-    refused; the refusal is raised at the end. A sign-in that is over ends it at once.
-    """
-    failures: list[AzureProblem] = []
-    gate = asyncio.Semaphore(AT_ONCE)
-
-    async def complete(machine: Machine) -> Machine | None:
-        async with gate:
-            if any(isinstance(one, SignInRequired) for one in failures):
-                return machine
-            try:
-                return replace(machine, extensions=await extensions(send_compute, send_hybrid, origin, machine), extensions_known=True)
-            except NotFound:  # deleted since the list was made
-                return None
-            except AzureProblem as problem:
-                failures.append(problem)
-                return machine
-
-    async def completed(machines: list[Machine]) -> list[Machine]:
-        found = [one for one in await asyncio.gather(*map(complete, machines)) if one is not None]
-        if over := next((one for one in failures if isinstance(one, SignInRequired)), None):
-            raise over
-        return found
-
-    base = f"{origin}/subscriptions/{subscription_id}/providers"
-    power: dict[str, Machine] = {}
-    try:
-        power = await _power_states(send_compute, base)
-    except SignInRequired:
-        raise
-    except AzureProblem as problem:
-        failures.append(problem)
-    try:
-        async for page in pages(
-            send_compute, f"{base}/Microsoft.Compute/virtualMachines?api-version={COMPUTE_API}", "reading virtual machines"
-        ):
-            found = [_with_view(_vm(one), power) for one in page if text(one, "id")]
-            yield await completed(found)
-    except SignInRequired:
-        raise
-    except AzureProblem as problem:
-        failures.append(problem)
-    try:
-        async for page in pages(
-            send_hybrid, f"{base}/Microsoft.HybridCompute/machines?api-version={HYBRID_API}", "reading Azure Arc machines"
-        ):
-            yield await completed([_arc(one) for one in page if text(one, "id")])
-    except SignInRequired:
-        raise
-    except AzureProblem as problem:
-        failures.append(problem)
-    if failures:
-        raise next((one for one in failures if not isinstance(one, Forbidden)), failures[0])
-
-
-def _with_view(machine: Machine, views: dict[str, Machine]) -> Machine:
-    view = views.get(machine.id.lower())
-    if view is None:
-        return machine
-    return replace(
-        machine,
-        power=view.power or machine.power,
-        os_name=view.os_name or machine.os_name,
-        os_version=view.os_version or machine.os_version,
-        agent_version=view.agent_version or machine.agent_version,
-    )
-
-
-async def _power_states(send: Send, base: str) -> dict[str, Machine]:
-    """The instance views of all VMs in one list, which holds little else."""
-    found: dict[str, Machine] = {}
-    url = f"{base}/Microsoft.Compute/virtualMachines?api-version={COMPUTE_API}&statusOnly=true"
-    async for page in pages(send, url, "reading power states"):
-        found |= {resource_id(one, "id").lower(): _vm(one) for one in page}
-    return found

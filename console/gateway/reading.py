@@ -7,9 +7,10 @@ is used. Every text is cleaned as it is read.
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import quote, urlsplit
 
 import aiohttp
@@ -74,6 +75,12 @@ def flag(item: object, *path: str) -> bool | None:
     return None
 
 
+def number(item: object, *path: str) -> int:
+    """A whole number at ``path``; anything else is 0."""
+    value = at(item, *path)
+    return int(value) if isinstance(value, int | float) and math.isfinite(value) else 0
+
+
 def items(item: object, *path: str) -> list[Any]:
     """A list at ``path``; anything else is an empty one."""
     value = at(item, *path)
@@ -136,6 +143,22 @@ async def fetch(send: Send, request: HttpRequest, what: str) -> tuple[Item, Mapp
 
 async def fetch_body(send: Send, request: HttpRequest, what: str) -> tuple[bytes, Mapping[str, str]]:
     """Send a request. Returns the body of its answer, not read yet, and the headers; raises an :class:`AzureProblem`."""
+    answer = await exchange(send, request, what)
+    if not 200 <= answer.status < 300:
+        raise problem_from_status(answer.status, answer.body, what, answer.headers)
+    return answer.body, answer.headers
+
+
+class Answer(NamedTuple):
+    """What came back, good or bad."""
+
+    status: int
+    body: bytes
+    headers: Mapping[str, str]
+
+
+async def exchange(send: Send, request: HttpRequest, what: str) -> Answer:
+    """Send a request. Returns whatever Azure answers; raises an :class:`AzureProblem` where there is no answer."""
     problem: AzureProblem | None = None
     try:
         response = await send(request, stream=True)
@@ -147,9 +170,7 @@ async def fetch_body(send: Send, request: HttpRequest, what: str) -> tuple[bytes
         problem = problem_from(error, what)
     if problem is not None:
         raise problem  # out here, since the SDK's exception holds the request and with it the token
-    if not 200 <= response.status_code < 300:
-        raise problem_from_status(response.status_code, body, what, response.headers)
-    return body, response.headers
+    return Answer(response.status_code, body, response.headers)
 
 
 def document_of(body: bytes, what: str) -> Item:
@@ -180,8 +201,24 @@ async def _body_of(response: Any) -> bytes:
     return body
 
 
-async def pages(send: Send, url: str, what: str) -> AsyncIterator[list[Any]]:
-    """The pages of a list, following ``nextLink`` within the same origin. A page without ``value`` is an empty one."""
+class ListPage(NamedTuple):
+    """A page of a list, and the address of the next one, if there is one."""
+
+    rows: list[Any]
+    next_link: str | None
+
+
+def list_page(body: bytes, what: str) -> ListPage:
+    """A page of a list as it is. One without ``value`` is empty; raises :class:`BadAnswer` for what is no list."""
+    document = document_of(body, what)
+    if not isinstance(at(document, "value"), list | None):
+        raise BadAnswer(f"Azure's answer is not a list while {what}.")
+    following = at(document, "nextLink")
+    return ListPage(items(document, "value"), following if isinstance(following, str) and following else None)
+
+
+async def pages(send: Send, url: str, what: str, read: Callable[[bytes], Awaitable[ListPage]] | None = None) -> AsyncIterator[list[Any]]:
+    """The pages of a list, following ``nextLink`` within the same origin; ``read`` makes them of the bodies, as they are by default."""
     origin = _origin(url)
     seen = set[str]()
     next_url: str | None = url
@@ -189,14 +226,17 @@ async def pages(send: Send, url: str, what: str) -> AsyncIterator[list[Any]]:
         if next_url in seen or len(seen) >= MOST_PAGES:
             raise BadAnswer(f"Azure's list does not end: it names the same page twice, while {what}.")
         seen.add(next_url)
-        document, _ = await fetch(send, HttpRequest("GET", next_url), what)
-        if not isinstance(at(document, "value"), list | None):
-            raise BadAnswer(f"Azure's answer is not a list while {what}.")
-        yield items(document, "value")
-        following = at(document, "nextLink")
-        next_url = following if isinstance(following, str) and following else None
+        body, _ = await fetch_body(send, HttpRequest("GET", next_url), what)
+        page = list_page(body, what) if read is None else await read(body)
+        yield page.rows
+        next_url = page.next_link
         if next_url is not None and _origin(next_url) != origin:
-            raise BadAnswer(f"Azure's list goes on at another address ({clean(following, 80)}), which is not followed.")
+            raise BadAnswer(f"Azure's list goes on at another address ({clean(next_url, 80)}), which is not followed.")
+
+
+def same_origin(one: str, other: str) -> bool:
+    """Whether two addresses are of the same service: only there a token may go."""
+    return _origin(one) is not None and _origin(one) == _origin(other)
 
 
 def _origin(url: str) -> tuple[str, str, int] | None:

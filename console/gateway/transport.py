@@ -11,9 +11,9 @@ import math
 import random
 import ssl
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
-from datetime import UTC
+from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import urlsplit
@@ -51,6 +51,22 @@ class Wait:
     seconds: float
     reason: str
     attempt: int
+
+    @property
+    def told(self) -> str:
+        """How long, why, and what for: of the address what tells something."""
+        parts = self.what.strip("/").split("/")
+        of = f" of {parts[1][:8]}" if len(parts) > 2 and parts[0].lower() == "subscriptions" else ""
+        return f"{self.seconds:.0f} s: {self.reason} ({parts[-1]}{of})"
+
+
+def waits_told(waits: Iterable[Wait]) -> str:
+    """What is waited for now: the longest wait, and how many others there are; empty where nothing waits."""
+    longest_first = sorted(waits, key=lambda one: -one.seconds)
+    if not longest_first:
+        return ""
+    more = f", {len(longest_first) - 1} more" if len(longest_first) > 1 else ""
+    return f"waiting {longest_first[0].told}{more}"
 
 
 OnWait = Callable[[Wait], None]
@@ -90,10 +106,11 @@ def _sensible(seconds: float) -> float | None:
 class RetryPolicy(AsyncHTTPPolicy[Any, Any]):
     """Tries again what may be tried again: readings when Azure or the line fails; writes only when they were turned away unprocessed."""
 
-    def __init__(self, on_wait: OnWait | None, sleep: Sleep) -> None:
+    def __init__(self, on_wait: OnWait | None, sleep: Sleep, on_answer: Callable[[Any], None]) -> None:
         super().__init__()
         self._on_wait = on_wait
         self._sleep = sleep
+        self._on_answer = on_answer
 
     async def send(self, request: PipelineRequest[Any]) -> PipelineResponse[Any, Any]:
         """Send, wait and send again. The body is read here, so that one cut short counts as a failure of the line."""
@@ -107,6 +124,7 @@ class RetryPolicy(AsyncHTTPPolicy[Any, Any]):
                     response = await self.next.send(request)
                     if reads:
                         await _read_body(response.http_response)
+                self._on_answer(response.http_response.headers)
                 status = response.http_response.status_code
                 again = status in TRANSIENT if reads else status == 429
                 if not again or attempt >= TRIES:
@@ -169,6 +187,16 @@ async def _read_body(response: Any) -> None:
         await read()
 
 
+def open_session(cloud: Cloud, address: str) -> aiohttp.ClientSession:
+    """Connections to one address of a cloud: its CA is trusted beside those of this machine, and a proxy is asked unless it is here."""
+    context = ssl.create_default_context()
+    if cloud.ca_file is not None:
+        context.load_verify_locations(cafile=str(cloud.ca_file))
+    return aiohttp.ClientSession(
+        connector=aiohttp.TCPConnector(ssl=context, limit=64), trust_env=not is_loopback(address), cookie_jar=aiohttp.DummyCookieJar()
+    )
+
+
 class Transport:
     """The shared connections. ``policies`` makes what a client's pipeline consists of; ``options`` are the arguments of every client."""
 
@@ -177,16 +205,22 @@ class Transport:
         self._credential = credential
         self._on_wait = on_wait
         self._sleep = sleep
-        context = ssl.create_default_context()
-        if cloud.ca_file is not None:
-            context.load_verify_locations(cafile=str(cloud.ca_file))
-        self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(ssl=context, limit=64),
-            trust_env=not is_loopback(cloud.resource_manager),
-            cookie_jar=aiohttp.DummyCookieJar(),
-        )
+        self._date = ""
+        self._session = open_session(cloud, cloud.resource_manager)
         # aiohttp sends a PUT again by itself when a connection is cut, and has no public switch for that; here one place retries.
         self._session._retry_connection = False
+
+    @property
+    def date(self) -> datetime | None:
+        """What Azure's clock said in its latest answer, to the second; ``None`` before the first."""
+        try:
+            at = parsedate_to_datetime(self._date)
+        except (ValueError, TypeError, OverflowError):
+            return None
+        return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
+
+    def _answered(self, headers: Any) -> None:
+        self._date = headers.get("Date") or self._date
 
     def policies(self) -> list[Any]:
         """A fresh set of policies."""
@@ -194,7 +228,7 @@ class Transport:
             RequestIdPolicy(),
             UserAgentPolicy(USER_AGENT),
             ContentDecodePolicy(),
-            RetryPolicy(self._on_wait, self._sleep),
+            RetryPolicy(self._on_wait, self._sleep, self._answered),
             AsyncARMChallengeAuthenticationPolicy(self._credential, self._cloud.scope, enable_cae=True),
         ]
 

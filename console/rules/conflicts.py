@@ -1,7 +1,7 @@
 """Other products on a machine that keep Defender for Endpoint away, and traces of an earlier Defender.
 
 Source: seed, *Enable the integration* (machines with other fanotify-based solutions are ignored; earlier installations are
-reconfigured); Microsoft's requirements and installer for Linux (``found conflicting applications``).
+reconfigured); Microsoft's requirements and installer for Linux (``found conflicting applications``), as of 2026-03.
 """
 
 from __future__ import annotations
@@ -26,6 +26,15 @@ FANOTIFY_EXTENSIONS: tuple[tuple[str, str, str], ...] = (
 
 Only such are named. Products that watch by other means (a kernel module, eBPF) do not keep Defender away.
 """
+
+OTHER_EDR_EXTENSIONS: tuple[tuple[str, str, str], ...] = (
+    *FANOTIFY_EXTENSIONS,
+    ("crowdstrike", "", "CrowdStrike Falcon"),
+    ("sentinelone", "", "SentinelOne"),
+    ("symantec", "", "Symantec Endpoint Protection"),
+    ("eset", "", "ESET"),
+)
+"""The same of products that protect endpoints by whatever means: who has one switches to Defender. As of 2026-03."""
 
 _CONFLICT = re.compile(r"conflicting applications:\s*\[([^\]]*)\]", re.IGNORECASE)
 _OWN_DAEMON = "wdavdaemon"
@@ -52,11 +61,20 @@ def fanotify_conflict(machine: Machine) -> str | None:
         return None
     if defender is not None and (named := conflicting_applications(defender.message)):
         return named
+    return _among(machine, FANOTIFY_EXTENSIONS)
+
+
+def other_edr(machine: Machine) -> str | None:
+    """The product of another maker that protects the machine, as far as its extensions tell; Windows machines too. ``None`` as above."""
+    return _among(machine, OTHER_EDR_EXTENSIONS)
+
+
+def _among(machine: Machine, products: tuple[tuple[str, str, str], ...]) -> str | None:
     for extension in machine.extensions:
         publisher, kind = extension.publisher.lower().replace(".", ""), extension.type.lower()
         if extension_state(extension) == DELETING:
             continue
-        for of_publisher, of_type, name in FANOTIFY_EXTENSIONS:
+        for of_publisher, of_type, name in products:
             if of_publisher in publisher and of_type in kind:
                 return name
     return None

@@ -1,17 +1,19 @@
 """What a failed extension means: a cause and a remedy, matched layer by layer. What matches nothing keeps its raw text.
 
-The table is :mod:`console.rules.failures`. "51" and "52" mean one thing as an extension's code and another as the installer's: the
-layer is part of the match.
+The table is :mod:`console.rules.failures`; rules of the user's own (:mod:`console.rules.own`) are asked before it. "51" and "52" mean
+one thing as an extension's code and another as the installer's: the layer is part of the match.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from cache.model import Diagnosis, Extension, Machine
 from console.rules import failures
 from console.rules.conflicts import conflicting_applications
 from console.rules.failures import RETRY, Rule
+from console.rules.own import FILE, OwnRule
 
 UNKNOWN = "unknown"
 
@@ -26,9 +28,16 @@ _EXTENSIONS_OWN = {51: "os-not-supported", 52: "no-python"}
 the extension ends with 51 for more than one reason."""
 
 
-def diagnose(machine: Machine, extension: Extension) -> Diagnosis:
-    """What the failure of ``extension`` means. One that is not known has code ``unknown`` and its own text as the cause."""
+def diagnose(machine: Machine, extension: Extension, own: Sequence[OwnRule] = ()) -> Diagnosis:
+    """What the failure of ``extension`` means. One that is not known has code ``unknown`` and its own text as the cause.
+
+    ``own``: the user's rules. What one of them says has a code that begins with ``own-`` and names the user's file beside its layer.
+    """
     message = extension.message
+    for one in own:
+        if one.fits(machine, message, extension.code):
+            remedy = one.remedy.replace("{subscription}", machine.subscription_id)
+            return Diagnosis(f"own-{one.code}", one.meaning, remedy, f"{one.layer} (as your {FILE} says)", one.reference)
     for rule in failures.RULES:
         if rule.pattern.search(message):
             return _told(rule, machine)

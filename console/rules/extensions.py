@@ -1,6 +1,7 @@
 """Extensions: which one is whose, and what its state means on a VM and on an Arc machine, which tell it differently.
 
-Source: the instance views of Microsoft.Compute and Microsoft.HybridCompute; seed, *What's this "MDE.Windows"/"MDE.Linux" extension*.
+Source: the instance views of Microsoft.Compute and Microsoft.HybridCompute; seed, *What's this "MDE.Windows"/"MDE.Linux" extension*;
+as of 2026-03.
 """
 
 from __future__ import annotations
@@ -73,6 +74,11 @@ def extension_state(extension: Extension) -> str:
         if meaning in told:
             return meaning
     return UNKNOWN
+
+
+def is_unclear(extension: Extension) -> bool:
+    """Whether a reason is missing: it has failed or is on its way, and its instance view has not been told."""
+    return not extension.code and extension_state(extension) in {FAILED, INSTALLING}
 
 
 def _code_means(extension: Extension) -> str | None:

@@ -1,7 +1,8 @@
 """What goes wrong on machines, as a table: how each failure is recognised, its cause, its remedy, and where that is known from.
 
 Sources: Microsoft's Linux installer (microsoft/mdatp-xplat, exit codes), public reports of extension failures, the Azure Arc
-troubleshooting pages, the WDATPOnboarding events of Windows. Text that is read from machines is matched, never shown as a remedy.
+troubleshooting pages, the WDATPOnboarding events of Windows; as of 2026-03.
+Text that is read from machines is matched, never shown as a remedy.
 """
 
 from __future__ import annotations
@@ -168,7 +169,7 @@ RULES: tuple[Rule, ...] = (
     ),
     _rule(
         "not-onboarded",
-        r"No license found|missing license|org_id\W{1,8}unavailable",
+        r"No license found|missing license|org_?id\W{1,80}unavailable",
         INSTALLER,
         "Defender is installed but not onboarded.",
         f"Check outbound access to Defender's addresses, {RETRY}",

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import wraps
 
+from cache.machine_reports import MachineReport
 from cache.model import Assessment, Check, CheckStatus, Machine, MachineState, Onboarding, Problem, Source, Subscription
+from console.rules.conflicts import fanotify_conflict, other_edr
+from console.rules.extensions import SUCCEEDED, defender_extension, extension_state, log_analytics_extension
 from console.rules.rights import READ_ARC, READ_VMS, allows
+from console.rules.systems import SystemVerdict, judge_system
 
 SECURITY_ADMIN = "Security Admin or Owner of the subscription"
 OWNER = "Owner of the subscription"
@@ -18,24 +22,66 @@ AVAILABILITY = "Availability"
 PREREQUISITES = "Enable the integration: Prerequisites"
 LINUX = "Enable the integration: Linux"
 REQUIREMENTS = "Requirements for the Defender for Endpoint tenant"
+PORTAL = "Access the Microsoft Defender for Endpoint portal"
 FAQ = "FAQ"
 TODAY = "Defender for Cloud documentation of today"
 
-ABOARD = frozenset((MachineState.ONBOARDED, MachineState.HEALTHY, MachineState.UNHEALTHY))
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """What the checks look at in a machine, worked out once for all that have it in common."""
+
+    machine: Machine
+    system: SystemVerdict
+    defender: str
+    """The state of the Defender extension, empty without one."""
+    log_analytics: bool
+    conflict: str | None
+    other_edr: str | None
+
+    @classmethod
+    def of(cls, machine: Machine) -> Kind:
+        """The kind of a machine, whose id, name, place, times and tags count for nothing."""
+        extension, agent = defender_extension(machine), log_analytics_extension(machine)
+        return cls(
+            machine,
+            judge_system(machine),
+            "" if extension is None else extension_state(extension),
+            agent is not None and extension_state(agent) == SUCCEEDED,
+            fanotify_conflict(machine),
+            other_edr(machine),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Alike:
+    """Machines of one subscription that are of one kind and in one state (``None``: not worked out). ``silent_since`` is the earliest
+    time at which one of them last changed its status, as far as told."""
+
+    kind: Kind
+    state: MachineState | None
+    ids: tuple[str, ...]
+    silent_since: datetime | None = None
+
+
+def alike(machines: Iterable[Machine], onboardings: Mapping[str, Onboarding]) -> list[Alike]:
+    """Machines as the checks look at them. ``onboardings`` is keyed by lower-cased machine id."""
+    states = ((one, onboardings.get(one.id.lower())) for one in machines)
+    return [Alike(Kind.of(one), None if state is None else state.state, (one.id,), one.status_at) for one, state in states]
 
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """All that the checks of one subscription stand on. ``onboardings`` has lower-cased ids, ``problems`` sources as keys."""
+    """All that the checks of one subscription stand on. ``problems`` has sources as keys."""
 
     subscription: Subscription
-    machines: Sequence[Machine]
-    onboardings: Mapping[str, Onboarding]
+    machines: Sequence[Alike]
     assessments: Sequence[Assessment]
     problems: Mapping[str, Problem]
     integration_supported: bool
     azure_portal: str
-    now: datetime
+    reports: Mapping[str, Mapping[str, MachineReport]] = field(default_factory=dict)
+    """What machines told of themselves, by what was asked and by id in lower case."""
 
     @property
     def machines_known(self) -> bool:
@@ -53,16 +99,15 @@ class Known:
     @property
     def extensions_known(self) -> bool:
         """Whether the extensions of every machine were read."""
-        return self.machines_known and Source.EXTENSIONS not in self.problems and all(one.extensions_known for one in self.machines)
+        return (
+            self.machines_known
+            and Source.EXTENSIONS not in self.problems
+            and all(one.kind.machine.extensions_known for one in self.machines)
+        )
 
     def may(self, action: str) -> bool | None:
         """Whether the caller's permissions include ``action``; ``None`` when they could not be read."""
         return None if self.subscription.permissions is None else allows(self.subscription.permissions, action)
-
-    def state(self, machine: Machine) -> MachineState | None:
-        """The onboarding state of a machine, if it was computed."""
-        onboarding = self.onboardings.get(machine.id.lower())
-        return None if onboarding is None else onboarding.state
 
     def link(self, blade: str) -> str:
         """A page of the Azure portal; empty where the cloud names no portal."""
@@ -83,7 +128,7 @@ class Known:
                 return problem.message
         if sources and sources[0] in {Source.MACHINES, Source.EXTENSIONS} and self.subscription.can_see_machines is False:
             return "Your permissions do not let you see the machines of this subscription."
-        if Source.EXTENSIONS in sources and any(not one.extensions_known for one in self.machines):
+        if Source.EXTENSIONS in sources and any(not one.kind.machine.extensions_known for one in self.machines):
             return "The extensions of some machines could not be read."
         return "It has not been read yet."
 
@@ -106,7 +151,7 @@ class Question:
         remedy: str = "",
         command: str = "",
         link: str = "",
-        machines: Sequence[Machine] = (),
+        machines: Sequence[Alike] = (),
     ) -> Check:
         """The check that answers it."""
         return Check(
@@ -120,14 +165,31 @@ class Question:
             command,
             link,
             self.reference,
-            tuple(machine.id for machine in machines),
+            tuple(whole for one in machines for whole in one.ids),
             as_of=known.subscription.as_of,
         )
 
 
-def count(machines: Sequence[Machine], singular: str, plural: str) -> str:
+def number(machines: Iterable[Alike]) -> int:
+    """How many machines these are."""
+    return sum(len(one.ids) for one in machines)
+
+
+def of_system(known: Known, system: str) -> list[Alike]:
+    """The machines that run ``linux`` or ``windows``."""
+    return [one for one in known.machines if one.kind.machine.os_type.lower() == system]
+
+
+def those(machines: Sequence[Alike], wanted: Callable[[str], bool]) -> list[Alike]:
+    """The machines whose ids in lower case are wanted."""
+    found = (replace(one, ids=tuple(whole for whole in one.ids if wanted(whole.lower()))) for one in machines)
+    return [one for one in found if one.ids]
+
+
+def count(machines: Sequence[Alike], singular: str, plural: str) -> str:
     """``1 machine has …`` or ``3 machines have …``: the predicate in both numbers."""
-    return f"1 machine {singular}" if len(machines) == 1 else f"{len(machines)} machines {plural}"
+    many = number(machines)
+    return f"1 machine {singular}" if many == 1 else f"{many} machines {plural}"
 
 
 def of_all_machines(check: Callable[[Known], Check]) -> Callable[[Known], Check]:

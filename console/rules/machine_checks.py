@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from cache.model import Check, CheckStatus, Machine, Source
-from console.rules.conflicts import fanotify_conflict
-from console.rules.extensions import FAILED, SUCCEEDED, UNKNOWN, defender_extension, extension_state, log_analytics_extension
+from cache.model import ABOARD, Check, CheckStatus, Source
+from console.rules import told_checks
+from console.rules.extensions import FAILED, SUCCEEDED, UNKNOWN
 from console.rules.failures import LINUX_REFERENCE
 from console.rules.known import (
-    ABOARD,
     AVAILABILITY,
     FAQ,
     LINUX,
@@ -20,10 +19,13 @@ from console.rules.known import (
     Known,
     Question,
     count,
+    number,
     of_all_machines,
+    of_system,
+    those,
 )
 from console.rules.rights import READ_ARC, READ_VMS
-from console.rules.systems import judge_system, needs_log_analytics
+from console.rules.systems import needs_log_analytics
 
 LOG_ANALYTICS_KEYS = (
     "d1db3318-01ff-16de-29eb-28b344515626",
@@ -36,20 +38,26 @@ EDR_KEYS = ("06e3a6db-6c0c-4ad9-943f-31d9d73ecf6c", "dc5357d0-3858-4d17-a1a3-072
 """Today's recommendations: an EDR solution should be installed; its configuration issues should be resolved."""
 
 LOG_ANALYTICS_AGENT = Question("log-analytics-agent", "The Log Analytics agent is where it is needed", PREREQUISITES)
-CONNECTIVITY_LINUX = Question("connectivity-linux", "Linux machines reach Defender's addresses", PREREQUISITES)
-CONNECTIVITY_WINDOWS = Question("connectivity-windows", "Windows machines reach Defender's addresses", PREREQUISITES)
 ARC_CONNECTION = Question("arc-connection", "Azure Arc machines are connected", PREREQUISITES)
 RUNNING = Question("running", "Virtual machines are running", PREREQUISITES)
 SUPPORTED_SYSTEMS = Question("supported-systems", "The systems are supported", AVAILABILITY)
 FANOTIFY = Question("fanotify", "No other product holds fanotify", LINUX)
 EXTENSIONS = Question("extensions", "No Defender extension has failed", FAQ)
+OTHER_EDR = Question("other-edr", "No machine is still protected by another EDR", FAQ)
 EDR_RECOMMENDATIONS = Question("edr-recommendations", "Defender for Cloud recommends nothing about EDR", TODAY)
 
+OFFBOARDING = "https://learn.microsoft.com/defender-endpoint/configure-server-endpoints"
+MIGRATION = "https://learn.microsoft.com/defender-endpoint/switch-to-mde-overview"
+
+WHAT_THEY_ARE = (
+    "MDE.Linux and MDE.Windows are how Defender for Cloud brings Defender aboard. Deleting one neither removes Defender nor offboards the "
+    "machine, and it comes back while the integration is on: to offboard, use the offboarding of the Defender portal."
+)
+
+FANOTIFY_HOLDERS = "fanotify-holders"
+"""The finding of the script about the system that answers :data:`FANOTIFY`."""
+
 FANOTIFY_COMMAND = "sudo find /proc/[0-9]*/fd -lname '*fanotify*' 2>/dev/null; systemctl status ds_agent cbsensor MFEcma"
-
-
-def _of_system(known: Known, system: str) -> list[Machine]:
-    return [one for one in known.machines if one.os_type.lower() == system]
 
 
 @of_all_machines
@@ -58,15 +66,15 @@ def log_analytics_agent(known: Known) -> Check:
     ask = LOG_ANALYTICS_AGENT
     if not known.machines_known:
         return ask.answer(known, CheckStatus.UNKNOWN, known.why_unknown(Source.MACHINES))
-    unserved = [one for one in known.machines if not _has_extension(one)]
-    needs = [(one, needs_log_analytics(judge_system(one), known.subscription)) for one in unserved]
+    unserved = [one for one in known.machines if one.kind.defender != SUCCEEDED]
+    needs = [(one, needs_log_analytics(one.kind.system, known.subscription)) for one in unserved]
     if any(need is None for _, need in needs):
         return ask.answer(
             known, CheckStatus.UNKNOWN, "It hangs on the unified solution, whose setting could not be read.", who=SECURITY_ADMIN
         )
     needing = [one for one, need in needs if need]
     if not needing:
-        unsure = any(judge_system(one).supported is None for one in known.machines)
+        unsure = any(one.kind.system.supported is None for one in known.machines)
         return ask.answer(
             known,
             CheckStatus.UNKNOWN if unsure else CheckStatus.NOT_APPLICABLE,
@@ -75,74 +83,23 @@ def log_analytics_agent(known: Known) -> Check:
             else "No machine that is known here needs it: the extension brings Defender.",
         )
     complain = {one.machine_id.lower() for one in known.assessments if one.key in LOG_ANALYTICS_KEYS and one.status.lower() == "unhealthy"}
-    lacking = [one for one in needing if (not _has_agent(one) and one.extensions_known) or one.id.lower() in complain]
+    without = [one for one in needing if not one.kind.log_analytics and one.kind.machine.extensions_known]
+    others = [one for one in needing if one.kind.log_analytics or not one.kind.machine.extensions_known]
+    lacking = [*without, *those(others, lambda whole: whole in complain)]
     if lacking:
         return ask.answer(
             known,
             CheckStatus.FAIL,
-            f"{count(lacking, 'needs', 'need')} it and {'does' if len(lacking) == 1 else 'do'} not have it working.",
+            f"{count(lacking, 'needs', 'need')} it and {'does' if number(lacking) == 1 else 'do'} not have it working.",
             who=SECURITY_ADMIN,
             remedy="Switch the unified solution on, which makes it unnecessary on Windows Server 2012 R2 and 2016, or follow the "
             "recommendation. The agent was retired in August 2024.",
-            link=known.recommendation(LOG_ANALYTICS_KEYS[0 if lacking[0].kind == "vm" else 2]),
+            link=known.recommendation(LOG_ANALYTICS_KEYS[0 if any(one.kind.machine.kind == "vm" for one in lacking) else 2]),
             machines=lacking,
         )
     if not known.extensions_known:
         return ask.answer(known, CheckStatus.UNKNOWN, known.why_unknown(Source.EXTENSIONS), machines=needing)
     return ask.answer(known, CheckStatus.PASS, f"{count(needing, 'needs it and has', 'need it and have')} it.")
-
-
-def _has_extension(machine: Machine) -> bool:
-    extension = defender_extension(machine)
-    return extension is not None and extension_state(extension) == SUCCEEDED
-
-
-def _has_agent(machine: Machine) -> bool:
-    agent = log_analytics_extension(machine)
-    return agent is not None and extension_state(agent) == SUCCEEDED
-
-
-def _connectivity(known: Known, ask: Question, system: str, test: str, where: str, remedy: str) -> Check:
-    machines = _of_system(known, system.lower())
-    if known.machines_known and not machines:
-        return ask.answer(known, CheckStatus.NOT_APPLICABLE, f"No {system} machine is known here.")
-    return ask.answer(
-        known,
-        CheckStatus.MANUAL,
-        "It can only be tested on the machines: outbound 443 to Defender's addresses, no TLS inspection, no authentication by the proxy.",
-        who=MACHINE_ADMIN,
-        remedy=remedy,
-        command=test,
-        link=where,
-        machines=machines,
-    )
-
-
-@of_all_machines
-def connectivity_linux(known: Known) -> Check:
-    """A manual step: proxy and firewall, for Linux."""
-    return _connectivity(
-        known,
-        CONNECTIVITY_LINUX,
-        "Linux",
-        "mdatp connectivity test",
-        "https://learn.microsoft.com/defender-endpoint/linux-static-proxy-configuration",
-        "Configure a static proxy where there is one, run the test on a machine that has Defender, and tick this.",
-    )
-
-
-@of_all_machines
-def connectivity_windows(known: Known) -> Check:
-    """A manual step: proxy and firewall, for Windows."""
-    return _connectivity(
-        known,
-        CONNECTIVITY_WINDOWS,
-        "Windows",
-        "Test-NetConnection -ComputerName winatp-gw-weu.microsoft.com -Port 443",
-        "https://learn.microsoft.com/defender-endpoint/configure-proxy-internet",
-        "Configure proxy and firewall as documented; the sensor speaks as SYSTEM, so anonymous traffic must pass. Test with the address of "
-        "your region (weu is West Europe) and tick this.",
-    )
 
 
 def arc_connection(known: Known) -> Check:
@@ -152,7 +109,7 @@ def arc_connection(known: Known) -> Check:
         return ask.answer(known, CheckStatus.UNKNOWN, known.why_unknown(Source.MACHINES))
     if known.may(READ_ARC) is False:
         return ask.answer(known, CheckStatus.UNKNOWN, f"Your permissions do not include {READ_ARC}.")
-    arc = [one for one in known.machines if one.kind == "arc"]
+    arc = [one for one in known.machines if one.kind.machine.kind == "arc"]
     if not arc:
         return ask.answer(
             known,
@@ -160,16 +117,16 @@ def arc_connection(known: Known) -> Check:
             "No Arc machine is known here. Machines outside of Azure must be connected to Azure Arc first.",
             link="https://learn.microsoft.com/azure/azure-arc/servers/learn/quick-enable-hybrid-vm",
         )
-    away = [one for one in arc if one.power.lower() not in {"connected", ""}]
-    untold = [one for one in arc if not one.power]
+    away = [one for one in arc if one.kind.machine.power.lower() not in {"connected", ""}]
+    untold = [one for one in arc if not one.kind.machine.power]
     if away:
-        words = sorted({one.power for one in away})
-        silent = [one.status_at for one in away if one.status_at is not None]
-        longest = f" The longest has been so for {(known.now - min(silent)).days} days." if silent and known.now > min(silent) else ""
+        words = sorted({one.kind.machine.power for one in away})
+        silent = [one.silent_since for one in away if one.silent_since is not None]
+        longest = f" The longest has been so since {min(silent):%Y-%m-%d}." if silent else ""
         return ask.answer(
             known,
             CheckStatus.FAIL,
-            f"{count(away, f'of {len(arc)} is', f'of {len(arc)} are')} not connected ({', '.join(words)}).{longest}",
+            f"{count(away, f'of {number(arc)} is', f'of {number(arc)} are')} not connected ({', '.join(words)}).{longest}",
             who=MACHINE_ADMIN,
             remedy="Start the himds service and check its outbound access. An expired agent must be connected again.",
             command="azcmagent show; sudo systemctl restart himdsd",
@@ -187,19 +144,19 @@ def running(known: Known) -> Check:
         return ask.answer(known, CheckStatus.UNKNOWN, known.why_unknown(Source.MACHINES))
     if known.may(READ_VMS) is False:
         return ask.answer(known, CheckStatus.UNKNOWN, f"Your permissions do not include {READ_VMS}.")
-    vms = [one for one in known.machines if one.kind == "vm"]
+    vms = [one for one in known.machines if one.kind.machine.kind == "vm"]
     if not vms:
         return ask.answer(known, CheckStatus.NOT_APPLICABLE, "No virtual machine is known here.")
-    off = [one for one in vms if one.power and one.power.lower() != "running"]
-    untold = [one for one in vms if not one.power]
+    off = [one for one in vms if one.kind.machine.power and one.kind.machine.power.lower() != "running"]
+    untold = [one for one in vms if not one.kind.machine.power]
     if off:
         return ask.answer(
             known,
             CheckStatus.WARN,
-            f"{count(off, f'of {len(vms)} does not run; it is', f'of {len(vms)} do not run; they are')} onboarded once that changes.",
+            f"{count(off, f'of {number(vms)} does not run; it is', f'of {number(vms)} do not run; they are')} onboarded once that changes.",
             who=MACHINE_ADMIN,
             remedy="Start them to have them onboarded now, or leave them for later.",
-            command=f"az vm start --ids {off[0].id}",
+            command=f"az vm start --ids {min(whole for one in off for whole in one.ids)}",
             machines=off,
         )
     if untold:
@@ -215,9 +172,8 @@ def supported_systems(known: Known) -> Check:
         return ask.answer(known, CheckStatus.UNKNOWN, known.why_unknown(Source.MACHINES))
     if not known.machines:
         return ask.answer(known, CheckStatus.NOT_APPLICABLE, "No machine is known here.")
-    verdicts = [(one, judge_system(one)) for one in known.machines]
-    out = [one for one, verdict in verdicts if verdict.supported is False]
-    unclear = [one for one, verdict in verdicts if verdict.supported is None]
+    out = [one for one in known.machines if one.kind.system.supported is False]
+    unclear = [one for one in known.machines if one.kind.system.supported is None]
     if not out and not unclear:
         return ask.answer(known, CheckStatus.PASS, f"{count(known.machines, 'has', 'have')} a supported system.")
     said = [count(out, "has an unsupported system", "have an unsupported system")] if out else []
@@ -239,14 +195,16 @@ def fanotify(known: Known) -> Check:
     ask = FANOTIFY
     if not known.machines_known:
         return ask.answer(known, CheckStatus.UNKNOWN, known.why_unknown(Source.MACHINES))
-    linux = _of_system(known, "linux")
+    linux = of_system(known, "linux")
     if not linux:
         return ask.answer(known, CheckStatus.NOT_APPLICABLE, "No Linux machine is known here.")
-    waiting = [one for one in linux if known.state(one) not in ABOARD]
-    holding = [(one, name) for one in waiting if (name := fanotify_conflict(one))]
-    if holding:
-        names = ", ".join(sorted({name for _, name in holding}))
-        machines = [one for one, _ in holding]
+    waiting = [one for one in linux if one.state not in ABOARD]
+    holding = [(one, name) for one in waiting if (name := one.kind.conflict)]
+    seen = told_checks.findings(known, FANOTIFY_HOLDERS)
+    told = those([one for one in waiting if not one.kind.conflict], lambda whole: whole in seen and seen[whole].status is CheckStatus.FAIL)
+    if holding or told:
+        names = ", ".join(sorted({name for _, name in holding} | ({"as the machines say"} if told else set())))
+        machines = [*(one for one, _ in holding), *told]
         return ask.answer(
             known,
             CheckStatus.FAIL,
@@ -258,14 +216,19 @@ def fanotify(known: Known) -> Check:
         )
     if not waiting:
         return ask.answer(known, CheckStatus.PASS, f"{count(linux, 'is', 'are')} onboarded, so nothing is in the way.")
+    untold = those(waiting, lambda whole: whole not in seen or seen[whole].status is not CheckStatus.PASS)
+    if not untold:
+        return ask.answer(known, CheckStatus.PASS, f"{count(waiting, 'was', 'were')} looked at, and none has one.")
     return ask.answer(
         known,
         CheckStatus.MANUAL,
-        "None shows in the extensions that were read. Products that were installed by other means show only on the machines.",
+        "None shows in the extensions that were read. Products that were installed by other means show only on the machines."
+        f"{told_checks.looked_at(waiting, untold)}",
         who=MACHINE_ADMIN,
-        remedy="Look whether ds_agent, cbsensor, MFEcma or another such product runs on the machines, and tick this.",
+        remedy="Look whether ds_agent, cbsensor, MFEcma or another such product runs on the machines (fapolicyd may, on RHEL and Fedora), "
+        "and tick this.",
         command=FANOTIFY_COMMAND,
-        machines=waiting,
+        machines=untold,
     )
 
 
@@ -273,16 +236,16 @@ def fanotify(known: Known) -> Check:
 def extensions(known: Known) -> Check:
     """Whether a Defender extension has failed."""
     ask = EXTENSIONS
-    states = [(one, extension_state(found) if (found := defender_extension(one)) else "") for one in known.machines]
-    failed = [one for one, state in states if state == FAILED]
-    unclear = [one for one, state in states if state == UNKNOWN]
+    failed = [one for one in known.machines if one.kind.defender == FAILED]
+    unclear = [one for one in known.machines if one.kind.defender == UNKNOWN]
     if failed:
         return ask.answer(
             known,
             CheckStatus.FAIL,
-            f"It failed on {len(failed)} {'machine' if len(failed) == 1 else 'machines'}.",
+            f"It failed on {count(failed, '', '').rstrip()}.",
             who=MACHINE_ADMIN,
-            remedy="Each machine's page says why, and what to do.",
+            remedy=f"Each machine's page says why, and what to do. {WHAT_THEY_ARE}",
+            link=OFFBOARDING,
             machines=failed,
         )
     if not known.extensions_known:
@@ -292,7 +255,38 @@ def extensions(known: Known) -> Check:
         return ask.answer(known, CheckStatus.UNKNOWN, said, machines=unclear)
     if not known.machines:
         return ask.answer(known, CheckStatus.NOT_APPLICABLE, "No machine is known here.")
-    return ask.answer(known, CheckStatus.PASS, "No Defender extension has failed.")
+    said = "No Defender extension has failed."
+    return ask.answer(known, CheckStatus.PASS, said, who=MACHINE_ADMIN, remedy=WHAT_THEY_ARE, link=OFFBOARDING)
+
+
+def other_edr(known: Known) -> Check:
+    """Whether products of other makers show, from which one switches to Defender step by step."""
+    ask = OTHER_EDR
+    found = [(one, name) for one in known.machines if (name := one.kind.other_edr)]
+    if found:
+        names = ", ".join(sorted({name for _, name in found}))
+        machines = [one for one, _ in found]
+        return ask.answer(
+            known,
+            CheckStatus.WARN,
+            f"{count(machines, 'has', 'have')} another one: {names}.",
+            who=MACHINE_ADMIN,
+            remedy="Follow Microsoft's migration guide: set Defender up beside the other product in passive mode, exclude each from the "
+            "other, and remove the other product once Defender is onboarded.",
+            link=MIGRATION,
+            machines=machines,
+        )
+    if not known.extensions_known or known.hidden:
+        why = known.hidden or known.why_unknown(Source.MACHINES, Source.EXTENSIONS)
+        return ask.answer(known, CheckStatus.UNKNOWN, why, link=MIGRATION)
+    return ask.answer(
+        known,
+        CheckStatus.NOT_APPLICABLE,
+        "None shows in the extensions that were read; products that were installed by other means show only on the machines.",
+        who=MACHINE_ADMIN,
+        remedy="Who switches from another product follows Microsoft's migration guide.",
+        link=MIGRATION,
+    )
 
 
 @of_all_machines
@@ -303,7 +297,6 @@ def edr_recommendations(known: Known) -> Check:
         return ask.answer(known, CheckStatus.UNKNOWN, known.why_unknown(Source.ASSESSMENTS))
     found = [one for one in known.assessments if one.key in EDR_KEYS]
     bad = [one for one in found if one.status.lower() == "unhealthy"]
-    by_id = {one.id.lower(): one for one in known.machines}
     if bad:
         ids = dict.fromkeys(one.machine_id.lower() for one in bad)
         many = "1 machine" if len(ids) == 1 else f"{len(ids)} machines"
@@ -314,10 +307,10 @@ def edr_recommendations(known: Known) -> Check:
             who=SECURITY_ADMIN,
             remedy="Follow the recommendation in the portal.",
             link=known.recommendation(bad[0].key),
-            machines=[by_id[one] for one in ids if one in by_id],
+            machines=those(known.machines, lambda whole: whole in ids),
         )
     judged = {one.machine_id.lower() for one in found if one.status.lower() in {"healthy", "notapplicable"}}
-    unjudged = [one for one in known.machines if one.id.lower() not in judged]
+    unjudged = those(known.machines, lambda whole: whole not in judged) if found else []
     if not found or not known.machines_known:
         return ask.answer(known, CheckStatus.UNKNOWN, "Defender for Cloud has assessed no machine here yet.")
     if unjudged:
@@ -328,11 +321,12 @@ def edr_recommendations(known: Known) -> Check:
 
 CHECKS: tuple[Callable[[Known], Check], ...] = (
     log_analytics_agent,
-    connectivity_linux,
-    connectivity_windows,
+    told_checks.connectivity_linux,
+    told_checks.connectivity_windows,
     arc_connection,
     running,
     supported_systems,
+    told_checks.machine_system,
     fanotify,
     extensions,
     edr_recommendations,

@@ -8,25 +8,18 @@ What Azure did outweighs what it should do: an extension that succeeded is belie
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from cache.model import Extension, Machine, MachineState, Onboarding, Subscription
+from cache.machine_clock import EXPECTED, EXPECTED_FIRST, LATE_FIRST, OVERDUE
+from cache.model import VERIFIED, Extension, Machine, MachineState, Onboarding, Subscription
 from console.rules.conflicts import fanotify_conflict
 from console.rules.diagnosis import UNKNOWN, diagnose, diagnose_agent
 from console.rules.extensions import DELETING, FAILED, INSTALLING, SUCCEEDED, defender_extension, extension_state, log_analytics_extension
+from console.rules.own import OwnRule
 from console.rules.settings import linux_on, windows_on
-from console.rules.systems import UNIFIED_SERVERS, SystemVerdict, judge_system, needs_log_analytics
-
-EXPECTED = timedelta(hours=1)
-"""A machine is expected aboard within this after enabling."""
-
-EXPECTED_FIRST = timedelta(hours=12)
-"""The same for the first subscription of a tenant."""
-
-OVERDUE = timedelta(hours=24)
-"""After this the seed's promise is broken and somebody must look."""
+from console.rules.systems import TODAY, UNIFIED_SERVERS, SystemVerdict, judge_system, needs_log_analytics
 
 REASON_LENGTH = 60
 
@@ -62,6 +55,7 @@ class _Case:
     now: datetime
     previous: Onboarding | None
     first_in_tenant: bool
+    own: Sequence[OwnRule] = ()
 
     @property
     def linux(self) -> bool:
@@ -86,16 +80,23 @@ class _Case:
 
 
 def onboarding_of(
-    machine: Machine, subscription: Subscription, *, now: datetime, previous: Onboarding | None = None, first_in_tenant: bool = False
+    machine: Machine,
+    subscription: Subscription,
+    *,
+    now: datetime,
+    previous: Onboarding | None = None,
+    first_in_tenant: bool = False,
+    own: Sequence[OwnRule] = (),
 ) -> Onboarding:
-    """The state of ``machine`` at ``now``.
+    """The state of ``machine`` at ``now``. Judging again at the same time, with this state as the previous one, changes nothing.
 
     ``previous`` is what was last kept: its ``since`` goes on while the state stays, and a health report of the machine is kept while its
     extension stays. ``first_in_tenant``: nothing in the tenant is onboarded yet, so that Azure may take longer.
+    ``own``: the user's rules of diagnosis.
     """
     extension = defender_extension(machine)
     provisioning = extension_state(extension) if extension is not None else ""
-    case = _Case(machine, subscription, judge_system(machine), extension, provisioning, now, previous, first_in_tenant)
+    case = _Case(machine, subscription, judge_system(machine), extension, provisioning, now, previous, first_in_tenant, own)
     for decide in _DECISIONS:
         decided = decide(case)
         if decided is not None:
@@ -123,7 +124,7 @@ def _facts(case: _Case) -> tuple[str, ...]:
     enabled_at = f", on since {subscription.enabled_at:%Y-%m-%d %H:%M} UTC" if subscription.enabled_at else ""
     plan = subscription.servers_plan or "not known"
     facts = [
-        f"System: {case.verdict.name} ({case.verdict.reason})",
+        f"System: {case.verdict.name} ({case.verdict.reason}; list of {TODAY.as_of})",
         f"Settings: integration {subscription.integration or 'not known'}, Linux {subscription.linux or 'not known'}, "
         f"unified solution {subscription.unified or 'not known'}{enabled_at}",
         f"Subscription: {subscription.state or 'state not told'}, Defender for Servers {plan}",
@@ -143,7 +144,7 @@ def _aboard(case: _Case) -> Onboarding | None:
     if case.provisioning != SUCCEEDED:
         return None
     previous = case.previous
-    if previous is not None and previous.state in {MachineState.HEALTHY, MachineState.UNHEALTHY}:
+    if previous is not None and previous.state in VERIFIED:
         return replace(previous, machine_id=case.machine.id)
     check = "run “mdatp health” on it" if case.linux else "run “sc query sense” on it"
     return _onboarded(case, "the MDE extension is installed", "The extension succeeded, so the machine is onboarded.", check)
@@ -172,18 +173,20 @@ def _unsupported(case: _Case) -> Onboarding | None:
         case,
         MachineState.UNSUPPORTED,
         case.verdict.reason,
-        f"Its system is not in the support matrix: {case.verdict.reason}. The integration does not protect it. Move the workload to a "
-        "supported system, or protect the machine by other means.",
+        f"Its system is not in the support matrix: {case.verdict.reason}. The integration does not protect it. Its administrator must "
+        "move the workload to a supported system, or protect the machine by other means.",
         *told,
     )
-    return replace(found, diagnosis=diagnose(case.machine, extension)) if extension is not None and case.provisioning == FAILED else found
+    if extension is None or case.provisioning != FAILED:
+        return found
+    return replace(found, diagnosis=diagnose(case.machine, extension, case.own))
 
 
 def _failed(case: _Case) -> Onboarding | None:
     extension = case.extension
     if extension is None or case.provisioning != FAILED:
         return None
-    diagnosis = diagnose(case.machine, extension)
+    diagnosis = diagnose(case.machine, extension, case.own)
     known = diagnosis.code != UNKNOWN
     told = f"The extension said: {extension.message}" if extension.message else "The extension left no message."
     found = _state(
@@ -191,7 +194,7 @@ def _failed(case: _Case) -> Onboarding | None:
         MachineState.FAILED,
         diagnosis.cause.rstrip(".") if known else f"the extension failed with {_code(extension)}",
         f"The extension failed. {diagnosis.cause if known else 'Its cause is not one that this console knows.'} "
-        f"Azure does not mend this by itself. To mend it: {diagnosis.remedy}",
+        f"Azure does not mend this by itself: its administrator must act. To mend it: {diagnosis.remedy}",
         told,
     )
     return replace(found, diagnosis=diagnosis)
@@ -276,7 +279,8 @@ def _not_enabled(case: _Case) -> Onboarding | None:
             case,
             MachineState.UNKNOWN,
             "Azure does not tell its system",
-            "Azure tells neither Linux nor Windows, so it is not clear which setting counts for it.",
+            "Azure tells neither Linux nor Windows, so it is not clear which setting counts for it. Its administrator can look whether its "
+            "agent runs, which reports the system.",
         )
     if case.enabled is None:
         return _state(
@@ -334,6 +338,8 @@ def _legacy(case: _Case) -> Onboarding | None:
         else "The unified solution does not serve this system: move the workload to a later one"
     )
     in_place = agent is not None and extension_state(agent) == SUCCEEDED
+    if in_place and case.previous is not None and case.previous.state in VERIFIED:
+        return replace(case.previous, machine_id=case.machine.id)
     was_aboard = case.previous is not None and case.previous.state is MachineState.ONBOARDED
     if in_place and (not case.down or was_aboard):
         return _onboarded(
@@ -352,7 +358,10 @@ def _legacy(case: _Case) -> Onboarding | None:
         if case.verdict.name in UNIFIED_SERVERS
         else "needs the Log Analytics agent, which is not there",
         f"{case.verdict.name} gets Defender from the Log Analytics agent, which is not working there and was retired in August 2024. "
-        f"{way_out}, or have the agent installed.",
+        f"{way_out}, which a Security Admin can do, or have its administrator install the agent."
+        if case.verdict.name in UNIFIED_SERVERS
+        else f"{case.verdict.name} gets Defender from the Log Analytics agent, which is not working there and was retired in August 2024. "
+        f"{way_out}, or have the agent installed; its administrator must act.",
     )
 
 
@@ -409,9 +418,9 @@ def _waiting(case: _Case) -> Onboarding:
         return _state(
             case,
             MachineState.LATE,
-            f"no extension after {usual}",
-            f"Azure usually installs the extension within {usual} and has not. It may take up to 24 hours. Its administrator can check "
-            f"outbound access and the VM agent meanwhile.{unsure}",
+            "no extension in the usual time" if expected == EXPECTED else LATE_FIRST,
+            "Azure usually installs the extension within an hour (within 12 hours in a tenant's first subscription) and has not. It may "
+            f"take up to 24 hours. Its administrator can check outbound access and the VM agent meanwhile.{unsure}",
             since=since,
             due=since + OVERDUE,
         )
@@ -449,7 +458,7 @@ def _expected(case: _Case, since: datetime) -> timedelta:
     if previous is None or previous.since != since:
         return expected
     if previous.state in {MachineState.LATE, MachineState.OVERDUE}:
-        return EXPECTED
+        return EXPECTED_FIRST if previous.reason == LATE_FIRST else EXPECTED
     if previous.state is MachineState.PENDING and previous.due is not None:
         return min(max(expected, previous.due - since), EXPECTED_FIRST)
     return expected

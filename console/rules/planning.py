@@ -10,18 +10,31 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from cache.model import Blocker, Fate, Machine, MachineFate, MachineState, PlanAction, SettingChange, Subscription, SubscriptionPlan
+from cache.model import (
+    NO_EXTRAS,
+    Blocker,
+    Extras,
+    Fate,
+    Machine,
+    MachineFate,
+    MachineState,
+    PlanAction,
+    SettingChange,
+    Step,
+    Subscription,
+    SubscriptionPlan,
+)
 from console.rules.conflicts import fanotify_conflict, previous_defender
 from console.rules.extensions import SUCCEEDED, defender_extension, extension_state
-from console.rules.onboarding import INACTIVE, UNREGISTERED, onboarding_of
+from console.rules.extras import PROVIDER, SECURITY_ADMIN, SERVERS_PLAN, Besides, besides, is_unregistered, unified_change
+from console.rules.onboarding import INACTIVE, onboarding_of
 from console.rules.settings import EXCLUDE_LINUX, UNIFIED, WDATP, read_settings
 from console.rules.systems import judge_system
-
-SECURITY_ADMIN = "Security Admin or Owner of the subscription"
 
 EXISTING_WINDOWS = "existing-windows"
 NEVER_ENABLED = "never-enabled"
 ALREADY_ON = "already-on"
+UNREGISTERED = "unregistered"
 DISABLE = "disable"
 ALREADY_OFF = "already-off"
 UNKNOWN = "unknown"
@@ -32,6 +45,12 @@ LINUX_STAYS = (
 )
 LOCATION = "The location of Defender's data is fixed when the Defender tenant is first provisioned and cannot be changed afterwards."
 DURATION = "Onboarding may take up to 24 hours; today it usually takes an hour, and up to 12 hours for a tenant's first subscription."
+
+_FIRST = {code: place for place, code in enumerate(("cloud", "disabled", "not-registered", "settings", "rights"))}
+"""The order in which blockers are told: what has to be cleared before the others can be."""
+
+_ASKED = frozenset(("downgrade", "plan-unknown"))
+"""Blockers of something that was asked for and is not done."""
 
 Raw = Mapping[str, bool | None]
 
@@ -45,34 +64,47 @@ def plan_subscription(
     integration_supported: bool,
     now: datetime,
     readable: bool = True,
+    extras: Extras = NO_EXTRAS,
 ) -> SubscriptionPlan:
     """The plan for one subscription from its settings as just read. ``readable`` false: they could not be read, which blocks.
 
     A plan with blockers still shows what it would write and do, where that is known. Missing knowledge about machines does not block:
-    their fates are *unknown* and a warning says so.
+    their fates are *unknown* and a warning says so. ``extras`` belong to enabling alone.
     """
+    if action is PlanAction.DISABLE:
+        extras = NO_EXTRAS
+    more = besides(subscription, machines, extras)
+    if more.has(SERVERS_PLAN) and more.has(PROVIDER):
+        raw_settings, readable = {}, True  # nothing is set yet, which is read and compared once it is registered
     integration, linux, _ = read_settings(raw_settings, readable)
     if action is PlanAction.DISABLE:
         case, why, changes = _disable(raw_settings, integration)
+    elif more.has(PROVIDER) and not more.has(SERVERS_PLAN):
+        case, why, changes = UNREGISTERED, "Settings and plans can be read, and planned, only once that is done.", ()
     else:
         case, why, changes = _enable(raw_settings, integration, linux)
-    blockers = _blockers(subscription, action, integration_supported, case)
-    warnings = _warnings(subscription, machines, case, changes)
-    if not changes and case != UNKNOWN:
+        if case != UNKNOWN and (unified := unified_change(raw_settings, extras)) is not None:
+            why = f"{why} The unified solution is {'off' if unified.before is False else 'not set'} and was asked for."
+            changes = (*(one for one in changes if one.name != WDATP), unified, *(one for one in changes if one.name == WDATP))
+    blockers = [*_blockers(subscription, action, integration_supported, case, changes, more), *more.blockers]
+    blockers.sort(key=lambda one: _FIRST.get(one.code, len(_FIRST)))
+    warnings = [*more.warnings, *_warnings(subscription, machines, case, changes, more.steps)]
+    if not changes and not more.steps and case != UNKNOWN:
         # Nothing would be written, so nothing can stand in the way of that; but what keeps the integration from working is told.
-        warnings += [one.message for one in blockers if one.code != "rights" and case == ALREADY_ON]
-        blockers = []
+        warnings += [one.message for one in blockers if one.code not in {"rights", *_ASKED} and case == ALREADY_ON]
+        blockers = [one for one in blockers if one.code in _ASKED]
     irreversible = LINUX_STAYS if changes and case in {EXISTING_WINDOWS, NEVER_ENABLED} else ()
     return SubscriptionPlan(
         subscription.id,
         subscription.name,
         case,
-        why,
+        " ".join([*more.why, why]),
         changes,
-        tuple(_fate(machine, subscription, raw_settings, case, changes, now) for machine in machines),
+        tuple(_fate(machine, subscription, raw_settings, case, changes, more.steps, now) for machine in machines),
         (*irreversible, LOCATION) if changes and case == NEVER_ENABLED else irreversible,
         tuple(warnings),
         tuple(blockers),
+        tuple(more.steps),
     )
 
 
@@ -112,8 +144,14 @@ def _disable(raw: Raw, integration: str | None) -> tuple[str, str, tuple[Setting
     return UNKNOWN, "The settings could not be read, so it is not known whether the integration is on.", ()
 
 
-def _warnings(subscription: Subscription, machines: Sequence[Machine], case: str, changes: tuple[SettingChange, ...]) -> list[str]:
+def _warnings(
+    subscription: Subscription, machines: Sequence[Machine], case: str, changes: tuple[SettingChange, ...], steps: Sequence[Step]
+) -> list[str]:
     found: list[str] = []
+    if case == UNREGISTERED:
+        found.append(
+            "This registers Microsoft.Security and nothing else: plan again afterwards. The integration needs Defender for Servers."
+        )
     if case == DISABLE:
         found.append("This disables the integration for Windows and Linux together; neither can be disabled alone.")
         found.append("Machines that are onboarded stay onboarded: they are offboarded on the machines or in the Defender portal.")
@@ -123,7 +161,7 @@ def _warnings(subscription: Subscription, machines: Sequence[Machine], case: str
             many = "1 Windows machine is" if windows == 1 else f"{windows} Windows machines are"
             found.append(f"This brings Windows and Linux, not Linux alone: {many} known here.")
         found.append(DURATION)
-        if subscription.servers_plan is None:
+        if subscription.servers_plan is None and not any(one.kind == SERVERS_PLAN for one in steps):
             found.append("It could not be read whether Defender for Servers, which the integration requires, is on.")
     if subscription.can_see_machines is False:
         found.append("You may not see the machines of this subscription, so nobody can tell here which of them are affected.")
@@ -134,7 +172,14 @@ def _warnings(subscription: Subscription, machines: Sequence[Machine], case: str
     return found
 
 
-def _blockers(subscription: Subscription, action: PlanAction, integration_supported: bool, case: str) -> list[Blocker]:
+def _blockers(
+    subscription: Subscription,
+    action: PlanAction,
+    integration_supported: bool,
+    case: str,
+    changes: tuple[SettingChange, ...],
+    more: Besides,
+) -> list[Blocker]:
     found: list[Blocker] = []
     if not integration_supported:
         found.append(
@@ -144,16 +189,7 @@ def _blockers(subscription: Subscription, action: PlanAction, integration_suppor
         found.append(
             Blocker("disabled", f"The subscription is {subscription.state}; Azure accepts no change.", "Its owner, by reactivating it")
         )
-    if subscription.provider is not None and subscription.provider.lower() in UNREGISTERED:
-        command = f"az provider register --namespace Microsoft.Security --subscription {subscription.id}"
-        found.append(
-            Blocker(
-                "not-registered",
-                "Microsoft.Security is not registered on the subscription.",
-                f"Owner or Contributor of the subscription: {command}",
-            )
-        )
-    elif case == UNKNOWN:
+    if case == UNKNOWN and not is_unregistered(subscription):
         found.append(
             Blocker(
                 "settings",
@@ -161,18 +197,20 @@ def _blockers(subscription: Subscription, action: PlanAction, integration_suppor
                 "An owner can give you Security Reader on the subscription",
             )
         )
-    if subscription.can_enable is False:
+    needs_right = bool(changes) or not more.steps
+    if subscription.can_enable is False and needs_right:
         found.append(
             Blocker("rights", "You have no right to change the integration here (Microsoft.Security/settings/write).", SECURITY_ADMIN)
         )
-    elif subscription.can_enable is None:
+    elif subscription.can_enable is None and needs_right:
         found.append(Blocker("rights", "It could not be read whether you may change the integration here.", SECURITY_ADMIN))
-    if action is PlanAction.ENABLE and subscription.servers_plan == "free":
+    if action is PlanAction.ENABLE and case != UNREGISTERED and subscription.servers_plan == "free" and not more.has(SERVERS_PLAN):
         command = f"az security pricing create --name VirtualMachines --tier Standard --subplan P2 --subscription {subscription.id}"
         found.append(
             Blocker(
                 "plan",
-                "Defender for Servers is off, and the integration requires it. It is billed by machine.",
+                "Defender for Servers is off, and the integration requires it. It is billed by machine. A plan switches it on "
+                "where that is asked for.",
                 f"{SECURITY_ADMIN}: {command}",
             )
         )
@@ -180,11 +218,18 @@ def _blockers(subscription: Subscription, action: PlanAction, integration_suppor
 
 
 def _fate(
-    machine: Machine, subscription: Subscription, raw: Raw, case: str, changes: tuple[SettingChange, ...], now: datetime
+    machine: Machine,
+    subscription: Subscription,
+    raw: Raw,
+    case: str,
+    changes: tuple[SettingChange, ...],
+    steps: Sequence[Step],
+    now: datetime,
 ) -> MachineFate:
-    fate, reason = (
-        _disabled_fate(machine) if case in {DISABLE, ALREADY_OFF} else _enabled_fate(machine, subscription, raw, case, changes, now)
-    )
+    if case in {DISABLE, ALREADY_OFF}:
+        fate, reason = _disabled_fate(machine)
+    else:
+        fate, reason = _enabled_fate(machine, subscription, raw, case, changes, steps, now)
     return MachineFate(machine.id, machine.name, machine.os_type, fate, reason)
 
 
@@ -199,13 +244,21 @@ def _disabled_fate(machine: Machine) -> tuple[Fate, str]:
 
 
 def _enabled_fate(
-    machine: Machine, subscription: Subscription, raw: Raw, case: str, changes: tuple[SettingChange, ...], now: datetime
+    machine: Machine,
+    subscription: Subscription,
+    raw: Raw,
+    case: str,
+    changes: tuple[SettingChange, ...],
+    steps: Sequence[Step],
+    now: datetime,
 ) -> tuple[Fate, str]:
     extension = defender_extension(machine)
     if extension is not None and extension_state(extension) == SUCCEEDED:
         return Fate.ALREADY_ON, "the extension is installed"
     if case == UNKNOWN:
         return Fate.UNKNOWN, "the settings could not be read"
+    if case == UNREGISTERED:
+        return Fate.UNKNOWN, "that is planned once Microsoft.Security is registered"
     after = onboarding_of(machine, _afterwards(subscription, raw, changes, now), now=now)
     match after.state:
         case MachineState.UNSUPPORTED:
@@ -217,7 +270,9 @@ def _enabled_fate(
         case MachineState.ONBOARDED:
             return (Fate.ALREADY_ON if read_settings(raw)[0] == "on" else Fate.ONBOARD), after.reason
         case MachineState.PENDING | MachineState.INSTALLING:
-            return _coming_fate(machine, raw)
+            held = onboarding_of(machine, _afterwards(subscription, raw, (), now), now=now).state is MachineState.BLOCKED
+            starts = held or any(one.kind == SERVERS_PLAN and one.before == "free" for one in steps)
+            return _coming_fate(machine, {} if starts else raw)
     return Fate.UNKNOWN, after.reason
 
 

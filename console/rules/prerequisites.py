@@ -10,11 +10,19 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
+from cache.machine_reports import MachineReport
 from cache.model import Assessment, Check, CheckStatus, Machine, Onboarding, Problem, Subscription, Tick
 from console.rules import machine_checks, subscription_checks
-from console.rules.known import Known
+from console.rules.known import Alike, Known, alike
+from console.rules.told_checks import by_kind
 
-CHECKS: tuple[Callable[[Known], Check], ...] = (*subscription_checks.FIRST, *machine_checks.CHECKS, *subscription_checks.LAST)
+CHECKS: tuple[Callable[[Known], Check], ...] = (
+    *subscription_checks.FIRST,
+    *machine_checks.CHECKS,
+    *subscription_checks.LAST,
+    machine_checks.other_edr,
+    subscription_checks.portal_access,
+)
 """Every check, in the order of the list."""
 
 CHECK_IDS = (
@@ -34,12 +42,15 @@ CHECK_IDS = (
     "arc-connection",
     "running",
     "supported-systems",
+    "machine-system",
     "fanotify",
     "extensions",
     "edr-recommendations",
     "tenant-move",
     "data-location",
     "licence",
+    "other-edr",
+    "portal-access",
 )
 """The ids on which scripts and ticks rely, in the same order. They never change their meaning."""
 
@@ -58,20 +69,47 @@ def checks_of(
     integration_supported: bool,
     azure_portal: str,
     now: datetime,
+    reports: Sequence[MachineReport] = (),
 ) -> list[Check]:
-    """Every check for ``subscription``, each exactly once. ``onboardings`` is keyed by lower-cased machine id.
+    """Every check for ``subscription``, each exactly once. ``onboardings`` is keyed by lower-cased machine id."""
+    groups = alike(machines, onboardings)
+    return checks_of_alike(
+        subscription,
+        groups,
+        assessments,
+        problems,
+        ticks,
+        integration_supported=integration_supported,
+        azure_portal=azure_portal,
+        now=now,
+        reports=reports,
+    )
+
+
+def checks_of_alike(
+    subscription: Subscription,
+    machines: Sequence[Alike],
+    assessments: Sequence[Assessment],
+    problems: Sequence[Problem],
+    ticks: Sequence[Tick],
+    *,
+    integration_supported: bool,
+    azure_portal: str,
+    now: datetime,
+    reports: Sequence[MachineReport] = (),
+) -> list[Check]:
+    """The same of machines that have been put together where they are alike.
 
     A manual step that somebody ticked passes, with who and when.
     """
     known = Known(
         subscription,
         machines,
-        onboardings,
         assessments,
         {one.source: one for one in problems},
         integration_supported,
         azure_portal.rstrip("/"),
-        now,
+        by_kind(reports),
     )
     ticked = {one.check_id: one for one in ticks}
     found = []
@@ -79,7 +117,7 @@ def checks_of(
         tick = ticked.get(check.id)
         if tick is not None and check.status is CheckStatus.MANUAL:
             check = replace(check, status=CheckStatus.PASS, ticked_by=tick.who, ticked_at=tick.at)
-        found.append(replace(check, as_of=subscription.as_of or now))
+        found.append(check if check.as_of is not None else replace(check, as_of=now))
     return found
 
 

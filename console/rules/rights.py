@@ -1,6 +1,6 @@
 """Rights, judged by effective actions and never by the names of roles.
 
-Source: seed, *Required roles and permissions*; Azure's role definitions and provider operations.
+Source: seed, *Required roles and permissions*; Azure's role definitions and provider operations, as of 2026-03.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from cache.model import Permission
 
 ENABLE = "Microsoft.Security/settings/write"
 SET_PLAN = "Microsoft.Security/pricings/write"
+REGISTER = "Microsoft.Security/register/action"
 READ_SETTINGS = "Microsoft.Security/settings/read"
 READ_ALERTS = "Microsoft.Security/alerts/read"
 READ_VMS = "Microsoft.Compute/virtualMachines/read"

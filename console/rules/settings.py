@@ -1,6 +1,7 @@
 """The three integration settings of Microsoft.Security, read in the words of the model.
 
-Source: seed, *Enable the integration*; Azure's settings API 2022-05-01; Microsoft's policy definitions for the WDATP settings.
+Source: seed, *Enable the integration*; Azure's settings API 2022-05-01; Microsoft's policy definitions for the WDATP settings,
+as of 2026-03.
 """
 
 from __future__ import annotations

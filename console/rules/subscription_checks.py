@@ -5,11 +5,23 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from cache.model import Check, CheckStatus, Source
-from console.rules.known import AVAILABILITY, FAQ, LINUX, OWNER, PREREQUISITES, REQUIREMENTS, SECURITY_ADMIN, Known, Question
+from console.rules.known import (
+    AVAILABILITY,
+    FAQ,
+    LINUX,
+    OWNER,
+    PORTAL,
+    PREREQUISITES,
+    REQUIREMENTS,
+    SECURITY_ADMIN,
+    Known,
+    Question,
+    count,
+)
 from console.rules.onboarding import INACTIVE, UNREGISTERED
 from console.rules.rights import ENABLE, READ_ALERTS, READ_ARC, READ_VMS, TRIAGE
 from console.rules.settings import UNIFIED
-from console.rules.systems import UNIFIED_SERVERS, judge_system
+from console.rules.systems import UNIFIED_SERVERS
 
 PLANS = frozenset(("P1", "P2", "standard"))
 """The Defender for Servers plans that include Defender for Endpoint."""
@@ -29,6 +41,7 @@ UNIFIED_SOLUTION = Question("unified-solution", "The unified solution serves Win
 TENANT_MOVE = Question("tenant-move", "The subscription was not moved between tenants, or support has prepared it", REQUIREMENTS)
 DATA_LOCATION = Question("data-location", "The location of Defender's data is right", REQUIREMENTS)
 LICENCE = Question("licence", "Licences for Defender for Endpoint", FAQ)
+PORTAL_ACCESS = Question("portal-access", "The Defender portal can be opened", PORTAL)
 
 
 def _assign(known: Known, role: str) -> str:
@@ -141,6 +154,10 @@ def subscription_state(known: Known) -> Check:
     return SUBSCRIPTION_STATE.answer(known, CheckStatus.UNKNOWN, said, who=OWNER, remedy="Look at it in the portal.", link=billing)
 
 
+_HERE = "A plan does it too: press 3, then o."
+"""What a plan can do besides."""
+
+
 def provider(known: Known) -> Check:
     """Whether the resource provider of Defender for Cloud is registered."""
     state = known.subscription.provider
@@ -153,7 +170,9 @@ def provider(known: Known) -> Check:
     if state.lower() == "registering":
         return PROVIDER.answer(known, CheckStatus.WARN, "It is being registered.", who=who, remedy="Wait some minutes, and sync again.")
     if state.lower() in UNREGISTERED:
-        return PROVIDER.answer(known, CheckStatus.FAIL, f"It is {state}.", who=who, remedy="Register the provider.", command=command)
+        return PROVIDER.answer(
+            known, CheckStatus.FAIL, f"It is {state}.", who=who, remedy=f"Register the provider. {_HERE}", command=command
+        )
     said = f"Azure calls its registration “{state}”, which is not known here."
     return PROVIDER.answer(known, CheckStatus.UNKNOWN, said, who=who, remedy="Look at it in the portal.")
 
@@ -173,7 +192,7 @@ def servers_plan(known: Known) -> Check:
             CheckStatus.FAIL,
             "It is off, and the integration requires it.",
             who=SECURITY_ADMIN,
-            remedy="Switch the plan on. It is billed by machine.",
+            remedy=f"Switch the plan on. It is billed by machine. {_HERE}",
             command=f"{pricing} --subscription {known.subscription.id}",
             link=portal,
         )
@@ -247,7 +266,7 @@ def unified_solution(known: Known) -> Check:
     said = {"on": "It is on, but works only while the integration is on.", "off": "It is off."}.get(unified, "It is not set.")
     if not known.machines_known:
         return ask.answer(known, CheckStatus.UNKNOWN, f"{said} Whether a machine needs it is not known.")
-    affected = [one for one in known.machines if judge_system(one).name in UNIFIED_SERVERS]
+    affected = [one for one in known.machines if one.kind.system.name in UNIFIED_SERVERS]
     if not affected and known.hidden:
         return ask.answer(known, CheckStatus.UNKNOWN, f"{said} {known.hidden}")
     if not affected:
@@ -256,7 +275,7 @@ def unified_solution(known: Known) -> Check:
         remedy = "Enable the integration. First look at what the plan would do."
         command = f"mde-console plan --subscription {known.subscription.id}"
         return ask.answer(known, CheckStatus.WARN, said, who=SECURITY_ADMIN, remedy=remedy, command=command, machines=affected)
-    hang = "1 machine hangs" if len(affected) == 1 else f"{len(affected)} machines hang"
+    hang = count(affected, "hangs", "hang")
     return ask.answer(
         known,
         CheckStatus.WARN,
@@ -286,12 +305,26 @@ def data_location(known: Known) -> Check:
     return DATA_LOCATION.answer(
         known,
         CheckStatus.MANUAL,
-        "Data is kept in the geography that was found when the Defender tenant was provisioned, which cannot be changed; pseudonymised "
-        "data may also be kept in the United States.",
+        "A Defender tenant is made by itself once machines are watched. Data is kept in the geography that was found then, which cannot "
+        "be changed; pseudonymised data may also be kept in the United States.",
         who="Administrator of the Defender tenant",
         remedy="Look it up in the Defender portal (Settings, Endpoints, Data retention) and tick this. Only Microsoft's support can reset "
         "a tenant.",
         link=known.support(),
+    )
+
+
+def portal_access(known: Known) -> Check:
+    """A manual step: who may open the Defender portal is decided there, and what lies between is not Azure's."""
+    return PORTAL_ACCESS.answer(
+        known,
+        CheckStatus.MANUAL,
+        "Azure does not tell who may open it. The sensor connects from the system context, so proxy and firewall must let anonymous "
+        "traffic pass.",
+        who="Administrator of the Defender tenant",
+        remedy="Have your account given access in the Defender portal, allow Defender's service addresses in the proxy, open the portal "
+        "once and tick this.",
+        link="https://learn.microsoft.com/defender-endpoint/assign-portal-access",
     )
 
 
@@ -305,7 +338,8 @@ def licence(known: Known) -> Check:
             "Defender for Servers includes it at no additional cost.",
             who="Billing owner",
             remedy="Who owns licences already can ask support for a discount, with the workspace id, its region and the number of "
-            "licences. It is not given retroactively.",
+            "licences, which the report gathers. It is not given retroactively.",
+            command=f"mde-console report discount --subscription {known.subscription.id} --out discount.md",
             link=known.support(),
         )
     if plan == "free":

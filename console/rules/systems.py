@@ -2,7 +2,9 @@
 
 A system is recognised from the instance view's system name and version, the properties of the Arc agent and the image reference. They
 disagree and are often incomplete: what runs on the machine (view, agent) outweighs what it was once made from (image), and a
-version that could be a kernel's is not taken for the distribution's. What is not recognised is never called supported.
+version that could be a kernel's is not taken for the distribution's. An image makes exact what view or agent leave open about the same
+distribution; where they name another one, or a system that is not known here, the image decides nothing. What is not recognised is never
+called supported.
 """
 
 from __future__ import annotations
@@ -29,12 +31,23 @@ class Linux:
 
 
 @dataclass(frozen=True, slots=True)
+class WindowsServer:
+    """A Windows Server by its year, and what provisions Defender there unless the unified solution is on."""
+
+    year: int
+    name: str
+    provisioned_by: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Matrix:
-    """What was supported as of a month, and who says so."""
+    """What was supported as of a month, and who says so, for each of the two families."""
 
     as_of: str
     source: str
     linux: tuple[Linux, ...]
+    windows_source: str
+    servers: tuple[WindowsServer, ...]
 
 
 ANY = 99
@@ -67,6 +80,14 @@ AMAZON = re.compile(r"\bamazon|\bamzn", re.IGNORECASE)
 FEDORA = re.compile(r"\bfedora", re.IGNORECASE)
 MARINER = re.compile(r"mariner|\bazure[ _-]?linux", re.IGNORECASE)
 
+_SEED_SERVERS = (
+    WindowsServer(2019, "Windows Server 2019", EXTENSION),
+    WindowsServer(2016, "Windows Server 2016", LOG_ANALYTICS),
+    WindowsServer(2012, "Windows Server 2012 R2", LOG_ANALYTICS),
+    WindowsServer(2008, "Windows Server 2008 R2 SP1", LOG_ANALYTICS),
+)
+"""Of 2012 and 2008 only R2 counts, of 2008 R2 only with its service pack."""
+
 SEED_2021 = Matrix(
     "2021-08",
     "Defender for Endpoint on Linux, system requirements, to which the seed of August 2021 refers",
@@ -78,6 +99,8 @@ SEED_2021 = Matrix(
         Linux("Debian", DEBIAN, (_majors(9, 11),)),
         Linux("SLES", SLES, (_majors(12, 12), _majors(15, 15))),
     ),
+    "Seed of August 2021, Availability and What's this MDE.Windows/MDE.Linux extension",
+    _SEED_SERVERS,
 )
 TODAY = Matrix(
     "2026-03",
@@ -96,6 +119,8 @@ TODAY = Matrix(
         Linux("Fedora", FEDORA, (_majors(33, 42),)),
         Linux("Azure Linux (Mariner)", MARINER, (_majors(2, 2),)),
     ),
+    "As the seed of August 2021; Windows Server 2022 and 2025 are onboarded as 2019, Defender for Cloud, March 2026",
+    (WindowsServer(2025, "Windows Server 2025", EXTENSION), WindowsServer(2022, "Windows Server 2022", EXTENSION), *_SEED_SERVERS),
 )
 """The matrix by which machines are judged. The order matters where one name holds another."""
 
@@ -104,17 +129,6 @@ NOT_SUPPORTED = re.compile(
     re.IGNORECASE,
 )
 """Systems that no matrix has ever held."""
-
-WINDOWS_SERVERS: dict[int, tuple[str, str]] = {
-    2025: ("Windows Server 2025", EXTENSION),
-    2022: ("Windows Server 2022", EXTENSION),
-    2019: ("Windows Server 2019", EXTENSION),
-    2016: ("Windows Server 2016", LOG_ANALYTICS),
-    2012: ("Windows Server 2012 R2", LOG_ANALYTICS),
-    2008: ("Windows Server 2008 R2 SP1", LOG_ANALYTICS),
-}
-"""Windows Server by year, and what provisions Defender there unless the unified solution is on. Source: seed, *Availability* and FAQ;
-2022 and 2025 as 2019. Of 2012 and 2008 only R2 counts, of 2008 R2 only with its service pack."""
 
 UNIFIED_SERVERS = ("Windows Server 2016", "Windows Server 2012 R2")
 """Where the unified solution takes the place of the Log Analytics agent."""
@@ -132,7 +146,8 @@ _SP1 = re.compile(r"sp1(?![0-9])|service pack 1", re.IGNORECASE)
 _NOISE = re.compile(r"x86[_-]?64|x64|amd64|arm64|aarch64|gen[12]|(?<=-)g[12]\b|0001-com", re.IGNORECASE)
 _NUMBER = re.compile(r"(?<![0-9])([0-9]{1,4})(?:[._]([0-9]{1,2})(?![0-9]))?")
 _SERVICE_PACK = re.compile(r"([0-9]{2})[ _-]*sp[ _-]?([0-9])", re.IGNORECASE)
-_KERNEL = re.compile(r"^[2-6]\.[0-9]+\.[0-9]+-")
+_KERNEL = re.compile(r"^(?:[0-9]+\.[0-9]+\.[0-9]+-|[2-6]\.[0-9]+\.[0-9])")
+_GENERIC = re.compile(r"(?:gnu[ /]*)?linux", re.IGNORECASE)
 _COMPACT = {"CentOS", "RHEL", "Oracle Linux", "Rocky Linux", "AlmaLinux"}
 
 
@@ -158,7 +173,7 @@ def _judge(kind: str, os_name: str, os_version: str, image: str, matrix: Matrix)
     if kind == "linux":
         return _judge_linux(os_name, os_version, image, told, matrix)
     if kind == "windows":
-        return _judge_windows(os_name, os_version, image, told)
+        return _judge_windows(os_name, os_version, image, told, matrix)
     return SystemVerdict(None, told or "unknown system", "not recognised: Azure tells neither Linux nor Windows")
 
 
@@ -172,22 +187,30 @@ def needs_log_analytics(verdict: SystemVerdict, subscription: Subscription) -> b
 
 
 def _judge_linux(os_name: str, os_version: str, image: str, told: str, matrix: Matrix) -> SystemVerdict:
-    unclear: SystemVerdict | None = None
-    for name in (os_name, image):
-        if other := NOT_SUPPORTED.search(name):
-            return SystemVerdict(False, name, f"{other.group(0)} is not supported")
-        linux = next((one for one in matrix.linux if one.pattern.search(name)), None)
-        if linux is None:
-            continue
-        number = _told_version(linux, os_name, os_version) if name == os_name else _image_version(linux, image)
-        verdict = _by_version(linux, number, matrix)
-        if verdict.supported is not None:
+    if other := NOT_SUPPORTED.search(os_name):
+        return SystemVerdict(False, os_name, f"{other.group(0)} is not supported")
+    runs, made_from = _distribution(os_name, matrix), _distribution(image, matrix)
+    if runs is not None:
+        number = _told_version(runs, os_name, os_version)
+        verdict = _by_version(runs, number, matrix)
+        if verdict.supported is not None or made_from is not runs:
             return verdict
-        if unclear is None or (number is not None and unclear.name == linux.name):
-            unclear = verdict
-    if unclear is not None:
-        return unclear
+        of_image = _image_version(runs, image)
+        # The image may only add what is left open: the whole version, or the minor one.
+        if number is None or (of_image is not None and of_image[0] == number[0]):
+            return _by_version(runs, of_image, matrix)
+        return verdict
+    if os_name and _GENERIC.fullmatch(os_name) is None:
+        return SystemVerdict(None, told, "its Linux distribution is not recognised")
+    if other := NOT_SUPPORTED.search(image):
+        return SystemVerdict(False, image, f"{other.group(0)} is not supported")
+    if made_from is not None:
+        return _by_version(made_from, _image_version(made_from, image), matrix)
     return SystemVerdict(None, told or image or "Linux", "its Linux distribution is not recognised")
+
+
+def _distribution(text: str, matrix: Matrix) -> Linux | None:
+    return None if NOT_SUPPORTED.search(text) else next((one for one in matrix.linux if one.pattern.search(text)), None)
 
 
 def _by_version(linux: Linux, number: tuple[int, int | None] | None, matrix: Matrix) -> SystemVerdict:
@@ -211,8 +234,7 @@ def _by_version(linux: Linux, number: tuple[int, int | None] | None, matrix: Mat
 
 def _told_version(linux: Linux, name: str, version: str) -> tuple[int, int | None] | None:
     """What view or agent say: the name's version, made more exact by the version field where both agree on the major one."""
-    found = linux.pattern.search(name)
-    in_name = _number(linux, name[found.end() :] if found else name)
+    in_name = _number(linux, _after_name(linux, name))
     if linux.name == "SLES" and (pack := _SERVICE_PACK.search(f"{name} {version}")):
         return int(pack.group(1)), int(pack.group(2))
     in_field = None if _KERNEL.match(version) else _number(linux, version)
@@ -227,9 +249,17 @@ def _image_version(linux: Linux, image: str) -> tuple[int, int | None] | None:
     for part in reversed(parts[1:]):
         if linux.name == "SLES" and (pack := _SERVICE_PACK.search(part)):
             return int(pack.group(1)), int(pack.group(2))
-        if number := _number(linux, part):
+        if number := _number(linux, _after_name(linux, part)):
             return number
     return None
+
+
+def _after_name(linux: Linux, text: str) -> str:
+    """What follows the name of the distribution in ``text``, where versions stand (``sql2019-ubuntu2004``); all of it without the name."""
+    found = linux.pattern.search(text)
+    if found is None:
+        return text
+    return text[found.end() :] if not found[0][-1:].isdigit() else text[found.end() - 1 :]
 
 
 def _number(linux: Linux, text: str) -> tuple[int, int | None] | None:
@@ -250,15 +280,17 @@ def _number(linux: Linux, text: str) -> tuple[int, int | None] | None:
     return int(digits), None
 
 
-def _judge_windows(os_name: str, os_version: str, image: str, told: str) -> SystemVerdict:
+def _judge_windows(os_name: str, os_version: str, image: str, told: str, matrix: Matrix) -> SystemVerdict:
     # The version alone tells nothing: clients and servers share their builds, so that "windows 10.0.17763" may be either.
-    for text in (os_name, image):
-        if _MULTI_SESSION.search(text):
-            return SystemVerdict(True, "Windows Enterprise multi-session", "Windows multi-session (Virtual Desktop) is supported")
-    for text in (os_name, image):
+    believed = (os_name, image) if not os_name or "windows" in os_name.lower() else (os_name,)
+    for text in believed:
         if _SERVER.search(text) and (year := _year(text)):
-            return _judge_server(text, year, os_version)
-        if _CLIENT.search(text):
+            return _judge_server(text, year, os_version, matrix)
+        # View and agent often leave out that a client is multi-session; its image tells.
+        client = _CLIENT.search(text)
+        if _MULTI_SESSION.search(text) or (client and _MULTI_SESSION.search(image)):
+            return SystemVerdict(True, "Windows Enterprise multi-session", "Windows multi-session (Virtual Desktop) is supported")
+        if client:
             return SystemVerdict(False, text, "Windows clients are supported only as multi-session")
     return SystemVerdict(None, told or image or "Windows", "its version of Windows is not recognised")
 
@@ -270,14 +302,14 @@ def _year(text: str) -> int | None:
     return int(years[0]) if years else None
 
 
-def _judge_server(text: str, year: int, version: str) -> SystemVerdict:
-    known = WINDOWS_SERVERS.get(year)
+def _judge_server(text: str, year: int, version: str, matrix: Matrix) -> SystemVerdict:
+    known = next((one for one in matrix.servers if one.year == year), None)
     if known is None:
         name = f"Windows Server {year}"
-        if year > max(WINDOWS_SERVERS):
-            return SystemVerdict(None, name, f"{name} is newer than the list of {TODAY.as_of}")
+        if year > max(one.year for one in matrix.servers):
+            return SystemVerdict(None, name, f"{name} is newer than the list of {matrix.as_of}")
         return SystemVerdict(False, name, f"{name} is not supported")
-    name, provisioned_by = known
+    name, provisioned_by = known.name, known.provisioned_by
     if year in {2012, 2008} and not _R2.search(text):
         return SystemVerdict(False, f"Windows Server {year}", f"Windows Server {year} without R2 is not supported")
     if year == 2008 and not (_SP1.search(text) or version.startswith(_SP1_BUILD)):

@@ -13,6 +13,7 @@ from console.simulator.clock import iso
 from console.simulator.faults import Fault, parse_fault
 from console.simulator.machines import NEVER
 from console.simulator.principals import ADA, PRINCIPALS
+from console.simulator.runcommands import TROUBLES
 from console.simulator.wire import Json, Reply
 
 if TYPE_CHECKING:
@@ -62,6 +63,8 @@ def _answer(box: Box, method: str, name: str, query: dict[str, str], body: dict[
         return Reply({"expired": box.tokens.expire_all()})
     if name == "alerts" and method == "POST":
         return _add_alert(box, body)
+    if name == "detection-test" and method == "POST":
+        return _run_test(box, body)
     if name == "machines" and method == "POST":
         return _change_machine(box, body)
     if name == "double" and method == "POST":
@@ -108,8 +111,18 @@ def _add_alert(box: Box, body: dict[str, Any]) -> Reply:
     return Reply({"id": alert.id, "name": alert.name, "at": iso(alert.generated)}, 201)
 
 
+def _run_test(box: Box, body: dict[str, Any]) -> Reply:
+    """Somebody runs the detection test on a machine (`machine`, a resource id): if Defender works there, its alert comes minutes later."""
+    machine = box.world.machine(str(body["machine"]))
+    if machine is None:
+        raise _Wrong(f"there is no machine {body['machine']}")
+    box.alerts.trigger_test(machine, box.clock.now())
+    return Reply({"machine": machine.id}, 202)
+
+
 def _change_machine(box: Box, body: dict[str, Any]) -> Reply:
-    """Switch a machine (`machine`, a resource id) on or off with `running`, or `delete` it; or `create` so many in a `subscription`."""
+    """Switch a machine (`machine`, a resource id) on or off with `running`, `delete` it, or give run commands on it a `trouble`;
+    or `create` so many in a `subscription`."""
     if "create" in body:
         subscription = str(body["subscription"]).lower()
         if subscription not in box.world.subscriptions:
@@ -118,6 +131,11 @@ def _change_machine(box: Box, body: dict[str, Any]) -> Reply:
     machine = box.world.machine(str(body["machine"]))
     if machine is None:
         raise _Wrong(f"there is no machine {body['machine']}")
+    if "trouble" in body:
+        if body["trouble"] not in TROUBLES:
+            raise _Wrong(f"there is no trouble '{body['trouble']}'; there are {', '.join(TROUBLES)}")
+        box.run_commands.troubles[machine.id.lower()] = body["trouble"]
+        return Reply({"machine": machine.id, "trouble": body["trouble"]})
     if body.get("delete"):
         box.world.delete(machine)
         return Reply({"machine": machine.id, "deleted": True})

@@ -76,6 +76,8 @@ def delete(call: Call, machine: Machine) -> Reply:
         extension = find(call, machine)
     except ArmError:
         return Reply(status=204)
+    if world.stopped_since(machine) <= call.now:
+        raise ArmError(409, "OperationNotAllowed", "Cannot modify extensions in the VM when the VM is not running.")
     world.note(*world.history(machine, extension, call.now), Change(machine, extension.name, DELETE, call.now))
     key, name = machine.id.lower(), extension.name.lower()
     world.manual.get(key, {}).pop(name, None)

@@ -33,11 +33,12 @@ KINDS = {
     "stale": "a skip token of Resource Graph has expired",
     "cut": "Resource Graph cuts its answer after a page: resultTruncated, and no skip token",
     "double": "before a later page of Resource Graph each subscription gets as many machines again, and the page shows it",
+    "halve": "before a later page of Resource Graph each subscription loses half of its machines, and the page shows it",
     "slow_down": "the token endpoint says that it is polled too often",
 }
 
 
-PAGING = frozenset({"repeat", "skip", "stale", "cut", "double"})
+PAGING = frozenset({"repeat", "skip", "stale", "cut", "double", "halve"})
 """What goes wrong between the pages of Resource Graph; other requests, and first pages, do not use these up."""
 
 

@@ -14,7 +14,15 @@ from console.simulator.alert_json import Alert
 from console.simulator.arm.security import pricing
 from console.simulator.assessments import Assessment, assessment_json
 from console.simulator.clock import DAY, iso
-from console.simulator.machine_json import arc_extension_json, arc_properties, power_json, power_state, vm_extension_json, vm_properties
+from console.simulator.machine_json import (
+    arc_extension_json,
+    arc_properties,
+    power_json,
+    power_state,
+    vm_extension_json,
+    vm_properties,
+    workspace_id,
+)
 from console.simulator.machines import ARC, Machine
 from console.simulator.onboarding import Extension
 from console.simulator.wire import Json
@@ -32,6 +40,7 @@ ASSESSMENT_TYPE, PRICING_TYPE, ALERT_TYPE = (
     "microsoft.security/locations/alerts",
 )
 SUBSCRIPTION_TYPE, GROUP_TYPE = "microsoft.resources/subscriptions", "microsoft.resources/subscriptions/resourcegroups"
+WORKSPACE_TYPE = "microsoft.operationalinsights/workspaces"
 
 READ_ACTIONS = {
     VM_TYPE: "Microsoft.Compute/virtualMachines/read",
@@ -41,6 +50,7 @@ READ_ACTIONS = {
     ASSESSMENT_TYPE: "Microsoft.Security/assessments/read",
     PRICING_TYPE: "Microsoft.Security/pricings/read",
     ALERT_TYPE: "Microsoft.Security/alerts/read",
+    WORKSPACE_TYPE: "Microsoft.OperationalInsights/workspaces/read",
     SUBSCRIPTION_TYPE: "",
     GROUP_TYPE: "Microsoft.Resources/subscriptions/resourceGroups/read",
 }
@@ -95,6 +105,14 @@ def extension_row(world: World, machine: Machine, extension: Extension) -> Json:
     subscription = world.subscriptions[machine.subscription]
     kind = ARC_EXTENSION_TYPE if arc else VM_EXTENSION_TYPE
     return _row(subscription, body["id"], extension.name, kind, body["properties"], machine.group, machine.location)
+
+
+def workspace_row(subscription: Subscription) -> Json:
+    """The workspace that Defender for Cloud makes in a subscription for the Log Analytics agent."""
+    name, group = f"DefaultWorkspace-{subscription.id}-WEU", "DefaultResourceGroup-WEU"
+    whole = f"/subscriptions/{subscription.id}/resourceGroups/{group}/providers/Microsoft.OperationalInsights/workspaces/{name}"
+    properties: Json = {"customerId": workspace_id(subscription.id), "provisioningState": "Succeeded", "sku": {"name": "PerGB2018"}}
+    return _row(subscription, whole, name, WORKSPACE_TYPE, properties, group, "westeurope")
 
 
 def assessment_row(world: World, assessment: Assessment) -> Json:

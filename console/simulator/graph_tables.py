@@ -160,6 +160,8 @@ class GraphTables:
             changed.extend(rows.change_rows(world, machine, extensions, now))
         if whole:
             changed.extend(rows.change_row(world, change) for change in world.log.get(subscription.id, ()))
+            if any(machine.legacy_agent for machine in machines):
+                resources.append(rows.workspace_row(subscription))
         return {rows.RESOURCES: resources, rows.CHANGES: changed}
 
     def _security(self, subscription: Subscription, machines: Sequence[Machine], now: float, whole: bool) -> Rows:

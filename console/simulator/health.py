@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+from datetime import UTC, datetime
 from typing import Any
 
 from console.simulator.clock import DAY
@@ -36,12 +37,17 @@ def health_output(machine: Machine, extension: Extension | None, script: str, no
     return (_as_text(values, era), "", 0)
 
 
-def connectivity_output(machine: Machine) -> tuple[str, str, int]:
-    """stdout, stderr and exit code of `mdatp connectivity test`."""
-    inspected = machine.number % 13 == 5
-    hosts = ("cdn.x.cp.wd.microsoft.com/ping", "eu-cdn.x.cp.wd.microsoft.com/ping", "unitedkingdom.x.cp.wd.microsoft.com/api/report")
-    error = "[FAILED] (curl error 60: SSL peer certificate or SSH remote key was not OK)" if inspected else "[OK]"
-    return ("".join(f"Testing connection with https://{host} ... {error}\n" for host in hosts), "", 0)
+def sense_output(machine: Machine, extension: Extension | None, now: float) -> tuple[str, str, int]:
+    """stdout, stderr and exit code of a script that asks for the service `sense`, line by line, and for what the registry says of it."""
+    installed = extension is not None and extension.outcome in ("succeeded", "failed")
+    if not installed:
+        return ("sense_service : missing\nonboarding_state : missing\n", "", 0)
+    onboarded = extension is not None and extension.outcome == "succeeded"
+    running = "Stopped" if not onboarded or machine.number % 17 == 8 else "Running"
+    updated = datetime.fromtimestamp(now - 5 * 3600, UTC).isoformat(timespec="seconds")[:19]
+    lines = [f"sense_service : {running}", f"onboarding_state : {int(onboarded)}", "org_id : a1b2c3d4-0000-4000-8000-c0ffee000001"]
+    lines += ["antivirus_mode : Passive Mode", "real_time_protection_enabled : False", f"definitions_updated : {updated}"]
+    return ("".join(f"{line}\r\n" for line in lines), "", 0)
 
 
 def _values(machine: Machine, now: float, *, licensed: bool) -> dict[str, Any]:
@@ -103,7 +109,8 @@ def _as_text(values: dict[str, Any], era: int) -> str:
         skipped = ("health_issues", "conflicting_applications", "passive_mode_enabled")
         lines += [f"{k:<42}: {_quoted(v)}" for k, v in values.items() if k not in skipped]
     else:
-        lines = [f"{k:<42}: {_quoted(v)}{' [managed]' if k == 'cloud_enabled' else ''}" for k, v in values.items()]
+        told = {k: _dated(v) if k in ("definitions_updated", "product_expiration") else _quoted(v) for k, v in values.items()}
+        lines = [f"{k:<42}: {v}{' [managed]' if k == 'cloud_enabled' else ''}" for k, v in told.items()]
     return "\n".join(lines) + "\n"
 
 
@@ -115,6 +122,10 @@ def _plain(value: Any) -> str:
 
 def _quoted(value: Any) -> str:
     return f'"{value}"' if isinstance(value, str) and value != "unavailable" else _plain(value)
+
+
+def _dated(milliseconds: int) -> str:
+    return datetime.fromtimestamp(milliseconds / 1000, UTC).strftime("%b %d, %Y at %I:%M:%S %p")
 
 
 def _camel(name: str) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import uuid
+
 from console.simulator.clock import DAY, iso, iso_offset
 from console.simulator.machines import ARC, VM, Machine
 from console.simulator.onboarding import Extension
@@ -128,7 +130,19 @@ def vm_extension_view(extension: Extension) -> Json:
     }
 
 
+LOG_ANALYTICS_AGENTS = frozenset(("OmsAgentForLinux", "MicrosoftMonitoringAgent"))
+CENTRAL = "central"
+
+
+def workspace_id(of: str) -> str:
+    """The id by which agents know a Log Analytics workspace: that of a subscription, or the central one."""
+    return str(uuid.uuid5(uuid.NAMESPACE_URL, f"workspace/{of}"))
+
+
 def extension_settings(machine: Machine, extension: Extension) -> Json:
+    if extension.type in LOG_ANALYTICS_AGENTS:
+        # Some report to a workspace of another team, which nobody here may read.
+        return {"workspaceId": workspace_id(CENTRAL if machine.number % 7 == 0 else machine.subscription)}
     if not extension.type.startswith("MDE."):
         return {}
     return {"azureResourceId": machine.id, "forceReOnboarding": False, "vNextEnabled": True, "autoUpdate": True}

@@ -56,8 +56,10 @@ async def _answer(call: Call) -> tuple[Json, dict[str, str]]:
         if kept is None or not position.isdecimal() or "stale" in faults:
             raise _bad_request(call, {"code": "InvalidSkipToken", "message": "The skip token is invalid or has expired."})
         result, skip = kept, skip or int(position)
-        if "double" in faults:
-            await asyncio.to_thread(call.box.world.double)
+        for kind, change in (("double", call.box.world.double), ("halve", call.box.world.halve)):
+            if kind in faults:
+                await asyncio.to_thread(change)
+        if "double" in faults or "halve" in faults:
             result, name = await _run(call, query, readable), ""
     else:
         result = await _run(call, query, readable)

@@ -1,7 +1,6 @@
-"""Scripts run on machines: both kinds for virtual machines, and Arc's.
+"""Scripts run on machines: both kinds for virtual machines, and Arc's, and all the known ways in which that fails.
 
-Only the scripts that the product and its documentation use are understood (`mdatp health`, `mdatp connectivity test`, the detection
-tests); any other prints a line that says so. Output is cut to its last 4,096 bytes, as in Azure.
+Output is cut to its last 4,096 bytes, as in Azure. What the scripts print is in `scripts`.
 """
 
 from __future__ import annotations
@@ -9,21 +8,49 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from console.simulator.clock import iso_offset
-from console.simulator.health import connectivity_output, health_output
+from console.simulator.clock import DAY, iso_offset
 from console.simulator.machines import ARC, Machine
-from console.simulator.operations import accepted
-from console.simulator.wire import ArmError, Call, Json, Reply
+from console.simulator.operations import Operation, accepted
+from console.simulator.scripts import Output, execute
+from console.simulator.wire import ArmError, Call, Json, Reply, forbidden, unknown_route
 
 LIMIT = 4096
 _SECONDS = 20.0
 
+TROUBLES = {
+    "agent-not-ready": "the machine's agent does not report",
+    "broken": "the extension that runs scripts fails",
+    "busy": "another script is being run, and stays",
+    "busy-once": "another script is being run, and is done soon",
+    "revoked": "the right was taken away",
+    "not-offered": "the service does not know managed run commands",
+    "stuck": "it never ends",
+    "script-timeout": "the script takes longer than it may",
+    "vanishes": "the machine is deleted while the script runs",
+    "cut": "the output is longer than what Azure keeps",
+    "killed": "the script is ended before its end",
+    "silent": "nothing is printed",
+    "foreign": "something else is printed, in another language",
+    "hostile": "what is printed holds what a terminal would obey",
+}
+"""What can go wrong on one machine (`RunCommands.troubles`)."""
 
-@dataclass(frozen=True)
-class Output:
-    stdout: str
-    stderr: str = ""
-    exit_code: int = 0
+_BUSY = "Run command extension execution is in progress. Please wait for completion before invoking a run command."
+_FAILING: dict[str, tuple[str, str]] = {
+    "agent-not-ready": (
+        "VMAgentStatusCommunicationError",
+        "VM '{name}' has not reported status for VM agent or extensions. Verify that the OS is up and healthy, the VM has a running VM "
+        "agent, and that it can establish outbound connections to Azure storage.",
+    ),
+    "broken": (
+        "VMExtensionProvisioningError",
+        "VM has reported a failure when processing extension 'RunCommandLinux'. Error message: 'Enable failed: /var/lib/waagent is full'.",
+    ),
+    "script-timeout": (
+        "VMExtensionProvisioningTimeout",
+        "Provisioning of VM extension 'RunCommandLinux' has timed out. Extension installation may be taking too long.",
+    ),
+}
 
 
 @dataclass(frozen=True)
@@ -36,33 +63,23 @@ class RunCommand:
     started: float
     done: float
     output: Output
+    trouble: str = ""
 
     def state(self, now: float) -> str:
         if now < self.done:
             return "Running" if now > self.started + 2 else "Pending"
+        if self.trouble == "script-timeout":
+            return "TimedOut"
         return "Succeeded" if self.output.exit_code == 0 else "Failed"
 
 
 class RunCommands:
-    """Managed run commands by machine, and which machines are busy with an action."""
+    """Managed run commands by machine, which machines are busy with an action, and what goes wrong on which (by lower-case id)."""
 
     def __init__(self) -> None:
         self.known: dict[str, dict[str, RunCommand]] = {}
         self.busy_until: dict[str, float] = {}
-
-
-def execute(call: Call, machine: Machine, script: str) -> Output:
-    """What the script prints on this machine, and what it sets off."""
-    now = call.now
-    if "mde_linux_edr_diy" in script or "test-MDATP-test" in script:
-        call.box.alerts.trigger_test(machine, now)
-        return Output("")
-    extension = call.box.world.defender(machine, now)
-    if "mdatp connectivity" in script:
-        return Output(*connectivity_output(machine))
-    if "mdatp" in script:
-        return Output(*health_output(machine, extension, script, now))
-    return Output(f"(simulated) {len(script)} characters of script were run on {machine.name}\n")
+        self.troubles: dict[str, str] = {}
 
 
 async def run_action(call: Call, machine: Machine) -> Reply:
@@ -70,13 +87,11 @@ async def run_action(call: Call, machine: Machine) -> Reply:
     body = call.body if isinstance(call.body, dict) else {}
     if body.get("commandId") not in ("RunShellScript", "RunPowerShellScript"):
         raise ArmError(400, "InvalidParameter", f"The command id '{body.get('commandId')}' is not valid.")
-    _must_run(call, machine)
+    trouble = _refusal(call, machine, "Microsoft.Compute/virtualMachines/runCommand/action")
     commands, key, now = call.box.run_commands, machine.id.lower(), call.now
     if commands.busy_until.get(key, 0) > now:
-        raise ArmError(
-            409, "Conflict", "Run command extension execution is in progress. Please wait for completion before invoking a run command."
-        )
-    output = execute(call, machine, "\n".join(body.get("script") or []))
+        raise ArmError(409, "Conflict", _BUSY)
+    output = execute(call, machine, "\n".join(body.get("script") or []), trouble)
     commands.busy_until[key] = now + _SECONDS
     value: Json = {
         "value": [
@@ -84,8 +99,7 @@ async def run_action(call: Call, machine: Machine) -> Reply:
             _component("StdErr", output.stderr),
         ]
     }
-    operation = call.box.operations.begin(_base(call, machine), _SECONDS, lambda: value)
-    return accepted(call, operation)
+    return accepted(call, _begin(call, machine, trouble, _SECONDS, lambda: value))
 
 
 async def put_command(call: Call, machine: Machine) -> Reply:
@@ -94,14 +108,45 @@ async def put_command(call: Call, machine: Machine) -> Reply:
     script = (properties.get("source") or {}).get("script")
     if not isinstance(script, str) or not script:
         raise ArmError(400, "InvalidParameter", "Required parameter 'source.script' is missing (null).")
-    _must_run(call, machine)
+    provider = "Microsoft.HybridCompute/machines" if machine.kind == ARC else "Microsoft.Compute/virtualMachines"
+    trouble = _refusal(call, machine, f"{provider}/runCommands/write")
+    if trouble == "not-offered" and machine.kind != ARC:
+        raise unknown_route("PUT", call.path)
     now, name = call.now, call.params["command"]
-    output = execute(call, machine, script)
-    command = RunCommand(name, properties, call.body.get("location", machine.location), now, now + _SECONDS, output)
+    output = execute(call, machine, script, trouble)
+    seconds = DAY if trouble == "stuck" else _SECONDS
+    command = RunCommand(name, properties, call.body.get("location", machine.location), now, now + seconds, output, trouble)
     call.box.run_commands.known.setdefault(machine.id.lower(), {})[name.lower()] = command
     render: Callable[[], Json] = lambda: command_json(machine, command, call.now, view=False)  # noqa: E731
-    operation = call.box.operations.begin(_base(call, machine), 0 if properties.get("asyncExecution") else _SECONDS, render)
+    failing = "" if trouble == "script-timeout" else trouble  # a managed one has a time-out of its own, and tells it in its view
+    operation = _begin(call, machine, failing, 0 if properties.get("asyncExecution") else _SECONDS, render)
     return accepted(call, operation, render(), 201)
+
+
+def _begin(call: Call, machine: Machine, trouble: str, seconds: float, result: Callable[[], Json | None]) -> Operation:
+    """The operation in which a script is run, as its trouble has it."""
+    begin, base = call.box.operations.begin, _base(call, machine)
+    if trouble == "vanishes":
+        call.box.world.delete(machine)
+    if trouble in _FAILING:
+        code, message = _FAILING[trouble]
+        error: Json = {"code": code, "message": message.format(name=machine.name)}
+        return begin(base, seconds, lambda: None, status="Failed", error=error)
+    return begin(base, DAY if trouble == "stuck" else seconds, result)
+
+
+def _refusal(call: Call, machine: Machine, action: str) -> str:
+    """Raise what is answered before anything is run; else what goes wrong on the machine."""
+    troubles, key = call.box.run_commands.troubles, machine.id.lower()
+    trouble = troubles.get(key, "")
+    if trouble == "revoked":
+        raise forbidden(call.principal, action, machine.id)
+    _must_run(call, machine)
+    if trouble in ("busy", "busy-once"):
+        if trouble == "busy-once":
+            del troubles[key]
+        raise ArmError(409, "Conflict", _BUSY)
+    return trouble
 
 
 async def get_command(call: Call, machine: Machine) -> Reply:
@@ -130,7 +175,8 @@ def command_json(machine: Machine, command: RunCommand, now: float, *, view: boo
     if view:
         state: Json = {"executionState": command.state(now), "startTime": iso_offset(command.started)}
         if done:
-            state |= {"executionMessage": "Execution completed", "exitCode": command.output.exit_code, "endTime": iso_offset(command.done)}
+            told = "Execution timed out" if command.trouble == "script-timeout" else "Execution completed"
+            state |= {"executionMessage": told, "exitCode": command.output.exit_code, "endTime": iso_offset(command.done)}
             state |= {"output": tail(command.output.stdout), "error": tail(command.output.stderr)}
         properties["instanceView"] = state
     kind = "Microsoft.HybridCompute/machines/runcommands" if machine.kind == ARC else "Microsoft.Compute/virtualMachines/runCommands"

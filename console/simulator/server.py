@@ -11,6 +11,7 @@ import json
 import ssl
 import time
 import uuid
+from email.utils import formatdate
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, unquote
 
@@ -21,7 +22,7 @@ from console.simulator import control, public, resource_graph_api, wire
 from console.simulator.arm import all_routes
 from console.simulator.faults import Fault
 from console.simulator.principals import Principal
-from console.simulator.recording import Recorded
+from console.simulator.recording import Recorded, mark_of
 from console.simulator.roles import allows
 from console.simulator.throttling import Buckets
 from console.simulator.troubles import Trouble, after, before
@@ -61,7 +62,9 @@ class Server:
         raw = await request.read()
         method, path = request.method, unquote(request.rel_url.raw_path).rstrip("/") or "/"
         if path.startswith("/simulator/"):
-            return _response(await control.handle(self._box, method, path, dict(request.query), raw), None)
+            return _response(await control.handle(self._box, method, path, dict(request.query), raw), None, self._box.clock.now())
+        if self._box.on_request is not None:
+            await self._box.on_request(method, path)
         faults = self._box.faults.strike(method, path)
         reply: Reply | None = None
         body: Any = None
@@ -79,12 +82,13 @@ class Server:
             request.app.logger.exception("the simulator failed on %s %s", method, path)
             reply = ArmError(500, "InternalServerError", f"{type(error).__name__}: {error}").reply()
         reply = after(faults, reply)
-        self._box.requests.add(Recorded(method, path, dict(request.query), body, reply.status, self._box.clock.now(), len(raw)))
+        sign_in = mark_of(request.headers.get("Authorization", ""))
+        self._box.requests.add(Recorded(method, path, dict(request.query), body, reply.status, self._box.clock.now(), len(raw), sign_in))
         return await self._send(request, reply, faults)
 
     async def _send(self, request: web.Request, reply: Reply, faults: list[Fault]) -> web.StreamResponse:
         kinds = {fault.kind for fault in faults}
-        response = _response(reply, request.headers.get("x-ms-correlation-request-id"))
+        response = _response(reply, request.headers.get("x-ms-correlation-request-id"), self._box.clock.now())
         transport = request.transport
         if "drop" in kinds and transport is not None:
             transport.abort()
@@ -179,10 +183,11 @@ def _parsed(raw: bytes, content_type: str) -> Any:
         return None
 
 
-def _response(reply: Reply, correlation: str | None) -> web.Response:
+def _response(reply: Reply, correlation: str | None, now: float) -> web.Response:
     request_id = str(uuid.uuid4())
     headers = {
         "Cache-Control": "no-cache",
+        "Date": formatdate(now, usegmt=True),
         "x-ms-request-id": request_id,
         "x-ms-correlation-request-id": correlation or request_id,
         "x-ms-routing-request-id": f"SIMULATOR:{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}:{request_id}",

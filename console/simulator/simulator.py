@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
@@ -24,6 +24,10 @@ from console.simulator.world import World
 if TYPE_CHECKING:
     from console.simulator.resource_graph import ResourceGraph
     from console.simulator.server import Server
+
+
+OnRequest = Callable[[str, str], Awaitable[None]]
+"""Called with method and path before a request is answered; the answer waits for it."""
 
 
 class Box:
@@ -52,6 +56,7 @@ class Box:
         self.run_commands = RunCommands()
         self.faults = Faults((parse_fault(f) if isinstance(f, str) else f for f in faults), seed)
         self.requests = Recording()
+        self.on_request: OnRequest | None = None
         self.page_size = page_size
         self.enforce_quota = enforce_quota
         self.query_quota = QueryQuota(enforce=enforce_quota)
@@ -79,7 +84,8 @@ class Simulator:
     """A running simulator: `async with Simulator(machines=20) as sim:`.
 
     Inside, `url`, `cloud_file`, `ca_file` and `tenant_id` say how to reach it; `token()` signs in without ceremony; `clock`, `faults`,
-    `requests`, `world` and `alerts` are the real things, for tests to push and read. With `speed=0` time moves by `clock.advance` alone.
+    `requests`, `world` and `alerts` are the real things, for tests to push and read; `box.on_request` sees each request before it is
+    answered, and can hold it. With `speed=0` time moves by `clock.advance` alone.
     `alerts` is how many there are when it begins; None lets the machines raise as many as they do.
     """
 

@@ -61,6 +61,8 @@ class Subscription:
     settings: dict[str, bool] = field(default_factory=dict)
     pricings: dict[str, Pricing] = field(default_factory=dict)
     registered: bool = True
+    registering: int = 0
+    """While Microsoft.Security is being registered: how many looks at it until it is, whatever the clock does."""
     tags: dict[str, str] = field(default_factory=dict)
     managed_by: tuple[str, ...] = ()
     periods: dict[str, Periods] = field(default_factory=dict)
@@ -208,12 +210,12 @@ class World:
     def set_running(self, machine: Machine, running: bool) -> None:
         """Switch a machine on or off, as its owner would."""
         now, key = self.clock.now(), machine.id.lower()
-        was_running = self.stopped_since(machine) > now
+        if (self.stopped_since(machine) > now) is running:
+            return
         self.power[key] = NEVER if running else now
         if running:
             self.woken[key] = now
-        if was_running != running:
-            self.note(changes.power(machine, now, running=running))
+        self.note(changes.power(machine, now, running=running))
         self.touch(machine)
 
     def create(self, subscription: str, count: int = 1) -> tuple[Machine, ...]:
@@ -242,6 +244,13 @@ class World:
     def double(self) -> int:
         """Each subscription gets as many new machines as it has; how many those are together."""
         return sum(len(self.create(s.id, s.machine_count)) for s in list(self.subscriptions.values()) if s.machine_count)
+
+    def halve(self) -> int:
+        """Every second machine of each subscription is deleted; how many those are together."""
+        gone = [machine for one in self.subscriptions for machine in self.machines(one)[::2]]
+        for machine in gone:
+            self.delete(machine)
+        return len(gone)
 
     def _replace(self, subscription: str, machines: tuple[Machine, ...]) -> None:
         with self._lock:

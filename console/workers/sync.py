@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections import defaultdict
-from collections.abc import AsyncIterator, Collection, Coroutine, Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
-from uuid import uuid4
 
-from cache.model import Machine, Permission, Problem, Source, Subscription
-from cache.sighting import Sighting
+from cache.model import Permission, Problem, Source, Subscription
 from console.gateway.errors import AzureProblem, Forbidden, NotFound, NotRegistered, SignInRequired
-from console.rules.extensions import defender_extension, extension_state
+from console.rules.extensions import is_unclear
 from console.rules.rights import rights_of
 from console.rules.settings import read_settings
-from console.workers.evaluate import evaluate, judge_of
+from console.together import together
+from console.workers import watermark
+from console.workers.alerts import read_all_alerts
+from console.workers.enabling_time import enabled_from_here
+from console.workers.evaluate import evaluate, settle_states
+from console.workers.landing import Landing
+from console.workers.services import read_by_service, read_details
 from console.workers.work import Work
 
 EVERYTHING = frozenset(Source)
+ONE_BY_ONE = frozenset({Source.PERMISSIONS, Source.PROVIDER, Source.SETTINGS})
+"""What each subscription has to be asked for by itself."""
+
 MOVING = frozenset({Source.MACHINES, Source.EXTENSIONS})
 """What changes while machines come aboard: all that a quick poll reads."""
 
@@ -45,25 +51,37 @@ async def sync(work: Work, subscription_ids: Collection[str] = (), sources: froz
     """
     work.activity.begin("sync", "reading subscriptions")
     try:
-        if Source.SUBSCRIPTIONS in sources and not await _subscriptions(work):
+        if Source.SUBSCRIPTIONS in sources and not await list_subscriptions(work):
             return SyncReport(0, tuple(await work.fleet.problems()), nothing=True)
-        known = [row.subscription for row in await work.fleet.subscriptions()]
+        known = [*(await work.fleet.subscription_records()).values()]
         chosen = _chosen(known, subscription_ids or work.only)
         ids = [one.id for one in chosen]
         await _unknown(work, known)
         if not chosen:
             return SyncReport(0, tuple(await work.fleet.problems()), nothing=True)
-        if sources - MOVING - {Source.SUBSCRIPTIONS}:
+        whole = sources == EVERYTHING and not subscription_ids
+        beginning = await watermark.begin(work) if whole else None
+        if sources & ONE_BY_ONE:
             work.activity.begin("sync", "reading settings and rights", total=len(chosen))
-            await _each(work, chosen, sources)
+            await _each(work, chosen, sources & ONE_BY_ONE)
+        if Source.PLAN in sources:
+            work.activity.begin("sync", "reading plans")
+            await read_plans(work, ids)
         if Source.MACHINES in sources:
             work.activity.begin("sync", "reading machines")
-            await read_machines(work, ids)
+            if not await read_machines(work, ids, all_of_them=not subscription_ids):
+                beginning = None
+        if Source.ALERTS in sources:
+            work.activity.begin("sync", "reading alerts")
+            await read_all_alerts(work, ids)
         if Source.ASSESSMENTS in sources:
             work.activity.begin("sync", "reading recommendations")
             await _assessments(work, ids)
         work.activity.begin("sync", "working out states")
         await evaluate(work.fleet, work.journal, work.clock, work.cloud, ids)
+        if whole:
+            await watermark.completed(work, beginning)
+            await work.fleet.tidy()
         wanted = {one.lower() for one in ids} | {""}
         left = tuple(one for one in await work.fleet.problems() if one.subscription_id.lower() in wanted and one.source in sources)
         return SyncReport(len(chosen), left)
@@ -91,7 +109,8 @@ def _chosen(known: Iterable[Subscription], ids: Collection[str]) -> list[Subscri
     return [one for one in known if not wanted or one.id.lower() in wanted]
 
 
-async def _subscriptions(work: Work) -> bool:
+async def list_subscriptions(work: Work) -> bool:
+    """Read which subscriptions there are. Returns whether any could be read; the failure is kept as the tenant's problem."""
     found: list[Subscription] = []
     only = {one.lower() for one in work.only}
     try:
@@ -121,11 +140,11 @@ async def _each(work: Work, subscriptions: list[Subscription], sources: frozense
         done += 1
         work.activity.advance("sync", done=done)
 
-    await _together(one(subscription) for subscription in subscriptions)
+    await together(one(subscription) for subscription in subscriptions)
 
 
 async def read_subscription(work: Work, subscription_id: str, sources: frozenset[Source] = EVERYTHING) -> dict[str, bool | None] | None:
-    """Read what decides about one subscription: rights, provider, settings, plan; and its alerts. Returns the raw settings, if read."""
+    """Read what decides about one subscription: rights, provider, settings, plan. Returns the raw settings, if read."""
     raw: dict[str, bool | None] | None = None
     can_read = True
 
@@ -147,6 +166,8 @@ async def read_subscription(work: Work, subscription_id: str, sources: frozenset
         integration, linux, unified = read_settings(settings, readable=can_read)
         turned_on = before is not None and before.enabled_at is None and _was_off(before) and integration == "on" and linux != "excluded"
         enabled_at = work.clock.now() if turned_on else None
+        if not turned_on and integration == "on" and linux != "excluded" and (before is None or before.enabled_at is None):
+            enabled_at = await enabled_from_here(work, subscription_id)
         await work.fleet.put_settings(subscription_id, integration, linux, unified, enabled_at=enabled_at)
 
     async def keep_plan(plan: str) -> None:
@@ -168,8 +189,6 @@ async def read_subscription(work: Work, subscription_id: str, sources: frozenset
         await work.attempt(Source.SETTINGS, subscription_id, settings, keep_settings)
     if Source.PLAN in sources:
         await work.attempt(Source.PLAN, subscription_id, lambda: work.azure.servers_plan(subscription_id), keep_plan)
-    if Source.ALERTS in sources:
-        await read_alerts(work, subscription_id)
     return raw
 
 
@@ -178,38 +197,50 @@ def _was_off(before: Subscription) -> bool:
     return before.integration == "off" or (before.integration == "on" and before.linux == "excluded")
 
 
-async def read_alerts(work: Work, subscription_id: str) -> None:
-    """Read a subscription's alerts, page by page."""
-    sync_id = uuid4().hex
+async def read_plans(work: Work, subscription_ids: list[str]) -> None:
+    """Read the Defender for Servers plans: from Resource Graph, and those that it does not show from Defender for Cloud itself."""
+    plans: dict[str, str] = {}
+    try:
+        async with work.gate:
+            plans = await work.azure.graph_plans(subscription_ids)
+    except SignInRequired:
+        raise
+    except AzureProblem as problem:
+        await work.fleet.add_log("warning", f"Resource Graph did not tell the plans, each subscription is asked: {problem.message}")
+    shown = [one for one in subscription_ids if one.lower() in plans]
+    await work.fleet.put_servers_plans(plans)
+    await work.fleet.settle(Source.PLAN, shown)
 
-    async def pages() -> None:
-        async for page in work.azure.alerts(subscription_id):
-            await work.fleet.put_alerts(subscription_id, page, sync_id)
+    async def one(subscription_id: str) -> None:
+        await read_subscription(work, subscription_id, frozenset({Source.PLAN}))
 
-    async def finish(_: None) -> None:
-        await work.fleet.finish_alerts(subscription_id, sync_id)
-
-    await work.attempt(Source.ALERTS, subscription_id, pages, finish)
+    await together(one(subscription_id) for subscription_id in subscription_ids if subscription_id.lower() not in plans)
 
 
-async def read_machines(work: Work, subscription_ids: list[str]) -> None:
-    """Read machines with their extensions: from Resource Graph, and where it refuses or fails, from the services themselves."""
-    blind = {row.subscription.id.lower() for row in await work.fleet.subscriptions() if row.subscription.can_see_machines is False}
+async def read_machines(work: Work, subscription_ids: list[str], *, all_of_them: bool = False) -> bool:
+    """Read machines with their extensions: from Resource Graph, and where it refuses or fails, from the services themselves.
+
+    ``all_of_them``: these are all that this console looks at. Returns whether Resource Graph served, so that from here on it may be asked
+    for differences.
+    """
+    blind = {key for key, one in (await work.fleet.subscription_records()).items() if one.can_see_machines is False}
     for subscription_id in subscription_ids:
         if subscription_id.lower() in blind:
             await work.remember(_NO_INVENTORY, Source.MACHINES, subscription_id)
     seeing = [one for one in subscription_ids if one.lower() not in blind]
     if not seeing:
-        return
+        return True
     try:
         async with work.gate:
-            await _keep_sightings(work, seeing)
+            await _land_machines(work, seeing)
     except SignInRequired:
         raise
     except AzureProblem as problem:
         await work.fleet.add_log("warning", f"Resource Graph did not serve, each subscription is read by itself: {problem.message}")
-        await _machines_by_service(work, seeing)
-    await _details(work, seeing)
+        await read_by_service(work, seeing, all_of_them=all_of_them)
+        return False
+    await read_details(work, await work.fleet.machines_with(lambda told: any(map(is_unclear, told)), seeing))
+    return True
 
 
 _NO_INVENTORY = Forbidden(
@@ -218,89 +249,20 @@ _NO_INVENTORY = Forbidden(
 )
 
 
-async def _keep_sightings(work: Work, subscription_ids: list[str]) -> None:
-    """Read machines from Resource Graph; whatever pages have landed meanwhile become one write, and each machine is judged as it lands."""
-    sync_id = uuid4().hex
-    judge = await judge_of(work.fleet, work.clock)
-    landed: list[Sighting] = []
-    count = 0
-    pages = aiter(work.azure.graph_machines(subscription_ids))
-    following = asyncio.ensure_future(anext(pages, None))
-    writing: asyncio.Task[object] | None = None
+async def _land_machines(work: Work, subscription_ids: list[str]) -> None:
+    """Read machines from Resource Graph: each is judged as it lands, and what has landed is kept when the reading fails."""
+    judge = await settle_states(work.fleet, work.clock, work.cloud, subscription_ids)
+    known = await work.fleet.digests(subscription_ids)
+    landing = Landing(work.fleet, judge)
+    count = pages = 0
     try:
-        while True:
-            page = await following
-            if page is None:
-                break
-            landed += page
-            count += len(page)
-            work.activity.advance("sync", done=count)
-            following = asyncio.ensure_future(anext(pages, None))
-            if writing is None or writing.done():
-                if writing is not None:
-                    await writing
-                writing = asyncio.create_task(work.fleet.see_machines(landed, sync_id, judge))
-                landed = []
-        if writing is not None:
-            await writing
-        await work.fleet.see_machines(landed, sync_id, judge)
+        async for page in work.azure.graph_machines(subscription_ids, lambda total: work.activity.advance("sync", total=total), known):
+            landing.see(page)
+            count, pages = count + len(page), pages + 1
+            work.activity.advance("sync", done=count, pages=pages)
+        landing.complete(subscription_ids)
     finally:
-        following.cancel()
-        await asyncio.gather(following, *([writing] if writing is not None else []), return_exceptions=True)
-    await work.fleet.finish_listing(subscription_ids, sync_id)
-    await work.fleet.settle(Source.MACHINES, subscription_ids)
-
-
-async def _keep_pages(work: Work, subscription_ids: list[str], pages: AsyncIterator[list[Machine]], *, finish: bool = True) -> None:
-    sync_id = uuid4().hex
-    names = {one.lower(): one for one in subscription_ids}
-    count = 0
-    async for page in pages:
-        groups: dict[str, list[Machine]] = defaultdict(list)
-        for machine in page:
-            groups[machine.subscription_id.lower()].append(machine)
-        for key, machines in groups.items():
-            await work.fleet.put_machines(names.get(key, key), machines, sync_id)
-        count += len(page)
-        work.activity.advance("sync", done=count)
-    if finish:
-        for subscription_id in subscription_ids:
-            await work.fleet.finish_machines(subscription_id, sync_id)
-            await work.fleet.clear_problem(Source.MACHINES, subscription_id)
-            await work.fleet.mark_fresh(Source.MACHINES, subscription_id)
-
-
-async def _machines_by_service(work: Work, subscription_ids: list[str]) -> None:
-    async def one(subscription_id: str) -> None:
-        try:
-            async with work.gate:
-                await _keep_pages(work, [subscription_id], work.azure.service_machines(subscription_id))
-        except AzureProblem as problem:
-            await work.remember(problem, Source.MACHINES, subscription_id)
-
-    await _together(one(subscription_id) for subscription_id in subscription_ids)
-
-
-async def _details(work: Work, subscription_ids: list[str]) -> None:
-    """Resource Graph does not tell why a VM's extension failed (it keeps no instance view of it): ask for those few by themselves."""
-
-    def unclear(machine: Machine) -> bool:
-        extension = defender_extension(machine)
-        return (
-            machine.kind == "vm" and extension is not None and not extension.code and extension_state(extension) in {"failed", "installing"}
-        )
-
-    async def one(machine: Machine) -> None:
-        try:
-            async with work.gate:
-                extensions = await work.azure.extension_details(machine)
-        except AzureProblem as problem:
-            await work.remember(problem, Source.EXTENSIONS, machine.subscription_id)
-            return
-        await work.fleet.put_extensions(machine.id, extensions)
-        await work.fleet.clear_problem(Source.EXTENSIONS, machine.subscription_id)
-
-    await _together(one(machine) for machine in await work.fleet.machines(subscription_ids) if unclear(machine))
+        await landing.close()
 
 
 async def _assessments(work: Work, subscription_ids: list[str]) -> None:
@@ -318,15 +280,9 @@ async def _assessments(work: Work, subscription_ids: list[str]) -> None:
             for assessment in await work.azure.graph_assessments(subscription_ids):
                 by_subscription[assessment.subscription_id.lower()].append(assessment)
     except AzureProblem:
-        await _together(one(subscription_id) for subscription_id in subscription_ids)
+        await together(one(subscription_id) for subscription_id in subscription_ids)
         return
     for subscription_id in subscription_ids:
         await work.fleet.put_assessments(subscription_id, by_subscription[subscription_id.lower()])
         await work.fleet.clear_problem(Source.ASSESSMENTS, subscription_id)
         await work.fleet.mark_fresh(Source.ASSESSMENTS, subscription_id)
-
-
-async def _together(coroutines: Iterable[Coroutine[object, object, None]]) -> None:
-    async with asyncio.TaskGroup() as group:
-        for coroutine in coroutines:
-            group.create_task(coroutine)

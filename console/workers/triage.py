@@ -6,12 +6,12 @@ import asyncio
 from collections.abc import Collection
 from dataclasses import dataclass
 
+from cache.changes import SET_STATUS
 from cache.model import Alert
 from console.gateway.errors import AzureProblem
-from console.workers.apply import Refused
-from console.workers.work import Work
+from console.together import together
+from console.workers.work import Refused, Work
 
-SET_STATUS = "set-alert-status"
 STATUSES = ("Active", "InProgress", "Resolved", "Dismissed")
 
 
@@ -32,11 +32,7 @@ async def set_status(work: Work, alert_ids: Collection[str], status: str) -> lis
         raise Refused(f"“{status}” is not a status of an alert. Known are {', '.join(STATUSES)}.")
     work.activity.begin("triage", f"setting alerts to {status}", total=len(alert_ids))
     try:
-        async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(_one(work, alert_id, status)) for alert_id in alert_ids]
-        return [task.result() for task in tasks]
-    except BaseExceptionGroup as failures:
-        raise failures.exceptions[0] from None
+        return await together(_one(work, alert_id, status) for alert_id in alert_ids)
     finally:
         work.activity.end("triage")
 

@@ -9,6 +9,7 @@ from typing import TypeVar
 
 from cache.activity import Activity
 from cache.clock import Clock
+from cache.failure import Exit, Failure
 from cache.fleet import FleetCache
 from cache.journal import Journal
 from cache.model import Problem, Source
@@ -19,10 +20,17 @@ from console.gateway.errors import AzureProblem
 T = TypeVar("T")
 
 
+class Refused(Failure):
+    """What was asked for is not begun at all; the message says why and what to do."""
+
+    exit_code = Exit.REFUSED
+
+
 @dataclass(slots=True)
 class Work:
     """Azure on one side, the cache on the other, and under what policy. ``only``: the subscriptions to look at (empty: all).
-    ``plan_minutes``: an older plan is not applied."""
+    ``plan_minutes``: an older plan is not applied. ``shown``: the ids of those latest changes that the cache shows already.
+    ``sleep``: how waiting is done, in seconds."""
 
     azure: Azure
     fleet: FleetCache
@@ -36,6 +44,8 @@ class Work:
     plan_minutes: float = 15
     concurrency: int = 8
     only: frozenset[str] = frozenset()
+    shown: frozenset[str] = frozenset()
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     gate: asyncio.Semaphore = field(init=False)
 
     def __post_init__(self) -> None:

@@ -7,7 +7,7 @@ there, so that nothing moves and only those cells are sent.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -15,13 +15,15 @@ from rich.cells import cell_len
 from rich.segment import Segment
 from textual import events, on
 from textual.app import ComposeResult
-from textual.geometry import Region
+from textual.geometry import Region, Size
 from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
 from textual.widgets import Input
 
-from cache.filter import LONGEST_TEXT, Completion, Field, FilterError, completions
+from cache.filter import Field, FilterError
+from cache.filter_completion import Completion, completions
+from cache.filter_language import LONGEST_TEXT
 from cache.text import clean
 from screens.widgets.line_table import fit
 
@@ -30,12 +32,16 @@ MOST_LINES = 6
 
 WIDEST_LIST = 60
 
-Values = Callable[[str], Sequence[tuple[str, int]]]
+Values = Callable[[str], Awaitable[Sequence[tuple[str, int]]]]
 """The values of a field by its key, each with the number of rows that have it."""
 
 
 class FilterField(Widget):
-    """A line for a filter over ``fields``; ``values`` is asked when the values of a field are completed, and not before."""
+    """A line for a filter over ``fields``; ``values`` is asked when the values of a field are completed, and not before.
+
+    ``leave`` is awaited when Enter (true) or Escape is pressed while no list is open; it gives the focus to something else. Keys that come
+    before that is done wait, and follow the focus.
+    """
 
     DEFAULT_CSS = """
     FilterField { height: 1; background: $surface; }
@@ -48,22 +54,21 @@ class FilterField(Widget):
         text: str
 
     @dataclass
-    class Kept(Message):
-        """Enter was pressed, and no list was open."""
-
-        text: str
-
-    class Left(Message):
-        """Escape was pressed, and no list was open."""
-
-    @dataclass
     class Moved(Message):
         """Up (-1) or down (1) was pressed, and no list was open."""
 
         step: int
 
-    def __init__(self, fields: Sequence[Field], values: Values, placeholder: str = "", id: str | None = None) -> None:
+    def __init__(
+        self,
+        fields: Sequence[Field],
+        values: Values,
+        leave: Callable[[bool], Awaitable[None]],
+        placeholder: str = "",
+        id: str | None = None,
+    ) -> None:
         super().__init__(id=id)
+        self._leave = leave
         self._fields = fields
         self._values = values
         self._line = FilterLine(self._key, placeholder)
@@ -123,15 +128,15 @@ class FilterField(Widget):
         if self.is_open:
             self._line.call_next(self._narrow)  # the cursor follows the text
 
-    def _narrow(self) -> None:
-        if self.is_open:
-            self._open(self._found())
+    async def _narrow(self) -> None:
+        if self.is_open and (found := await self._found()) is not None and self.is_open:
+            self._open(found)
 
-    def _key(self, key: str) -> bool:
+    async def _key(self, key: str) -> bool:
         """What a key does here; false if it is one for the line."""
         match key:
             case "tab" | "shift+tab":
-                self._tab(-1 if key == "shift+tab" else 1)
+                await self._tab(-1 if key == "shift+tab" else 1)
             case "up" | "down":
                 step = -1 if key == "up" else 1
                 if self.is_open:
@@ -141,11 +146,11 @@ class FilterField(Widget):
             case "enter" if self.is_open:
                 self._take(self._choices[self._below.chosen])
             case "enter":
-                self.post_message(self.Kept(self.text))
+                await self._leave(True)
             case "escape" if self.is_open:
                 self._close()
             case "escape":
-                self.post_message(self.Left())
+                await self._leave(False)
             case "left" | "right" | "home" | "end":
                 self._close()
                 return False
@@ -153,17 +158,31 @@ class FilterField(Widget):
                 return False
         return True
 
-    def _found(self) -> Sequence[Completion]:
-        return completions(self.text, self._line.cursor_position, self._fields, self._values)
+    async def _found(self) -> Sequence[Completion] | None:
+        """The completions, or ``None`` if the text became another one, or the line lost the focus, while values were asked for."""
+        text, cursor = self.text, self._line.cursor_position
+        asked: list[str] = []
 
-    def _tab(self, step: int) -> None:
+        def ask(key: str) -> Sequence[tuple[str, int]]:
+            asked.append(key)
+            return ()
+
+        found = completions(text, cursor, self._fields, ask)
+        if asked:
+            values = await self._values(asked[0])
+            found = completions(text, cursor, self._fields, lambda _: values)
+        return found if self.text == text and self.is_typing else None
+
+    async def _tab(self, step: int) -> None:
         if self.is_open:
             self._below.choose(step)
             return
-        found = self._found()
+        found = await self._found()
+        if not found:
+            return
         if len(found) == 1:
             self._take(found[0])
-        elif found:
+        else:
             cursor = self._line.cursor_position
             before = self.text[:cursor]
             common = _common([one.text_after[: one.cursor_after] for one in found])
@@ -204,20 +223,43 @@ class FilterLine(Input):
     FilterLine { &, &:focus { height: 1; border: none; padding: 0 1; background: $surface; } }
     """
 
-    def __init__(self, key: Callable[[str], bool], placeholder: str) -> None:
+    def __init__(self, key: Callable[[str], Awaitable[bool]], placeholder: str) -> None:
         super().__init__(placeholder=placeholder, select_on_focus=False, max_length=LONGEST_TEXT)
         self.cursor_blink = False
         self._take_key = key
+        self._seen: events.Key | None = None
+
+    def validate_virtual_size(self, size: Size) -> Size:
+        """As wide as the line while the text fits into it, so that a letter asks for no layout of the screen."""
+        return Size(max(size.width, self.content_size.width), size.height)
 
     async def on_key(self, event: events.Key) -> None:
         """A key of the field, of the line, or (left to the base class) a character."""
-        if self._take_key(event.key):
+        self._seen = event
+        if self.screen.focused is not self:  # it was on its way when the line was left
             event.stop()
             event.prevent_default()
-        elif not event.is_printable and (binding := self._bindings.key_to_bindings.get(event.key)):
-            event.stop()
-            event.prevent_default()
+            self.app.post_message(events.Key(event.key, event.character))
+        else:
+            await self._took(event)
+
+    async def late_key(self, event: events.Key) -> None:
+        """Take a key that was on its way to another widget when the line got the focus: a slow line brings several keys at once."""
+        if event is self._seen or await self._took(event) or not (event.is_printable and event.character):
+            return
+        event.stop()
+        event.prevent_default()
+        self.insert_text_at_cursor(event.character)
+
+    async def _took(self, event: events.Key) -> bool:
+        if not await self._take_key(event.key):
+            binding = None if event.is_printable else self._bindings.key_to_bindings.get(event.key)
+            if not binding:
+                return False
             await self.run_action(binding[0].action)
+        event.stop()
+        event.prevent_default()
+        return True
 
     def on_paste(self, event: events.Paste) -> None:
         """What is pasted becomes one line that no terminal would obey."""

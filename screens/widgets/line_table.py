@@ -8,77 +8,29 @@ memory (:meth:`LineTable.set_rows`), or keys of which only the rows near the vie
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, ClassVar, Generic, TypeVar
 
-from rich.cells import cell_len, set_cell_size
-from rich.segment import Segment
 from rich.style import Style
 from textual import events
 from textual.binding import Binding, BindingType
-from textual.geometry import Region, Size
+from textual.geometry import Size
 from textual.message import Message
-from textual.scroll_view import ScrollView
 from textual.strip import Strip
-from textual.widget import Widget
 
+from cache.filter import Test
+from screens.widgets.columns import Cell, Column, Sorting, fit, lay_out
+from screens.widgets.line_strips import MARK, LineStrips
+from screens.widgets.line_view import LineView
 from screens.widgets.lines import KeyLines, Lines, Order, RowLines
 
 Row = TypeVar("Row")
-Cell = tuple[str, str]
-"""A cell: its text, and its tone (see :data:`screens.words.TONES`) or an empty string."""
-
-MARK = "▌"
+__all__ = ["MARK", "Cell", "Column", "LineTable", "fit", "lay_out"]
 
 _SMALL = 256
 """A table of so few keys holds all its rows."""
 
 
-@dataclass(frozen=True, slots=True)
-class Column:
-    """A column. It is at least ``width`` cells wide, takes ``weight`` parts of what is left over, and goes away first where ``rank`` is
-    highest when the terminal is narrow (rank 0 always stays). If that fits, it is ``roomy`` cells wide before the rest is shared."""
-
-    key: str
-    title: str
-    width: int
-    weight: int = 0
-    rank: int = 0
-    right: bool = False
-    roomy: int = 0
-
-
-def fit(text: str, width: int, right: bool = False) -> str:
-    """``text`` cut or filled to exactly ``width`` cells; a cut shows as an ellipsis."""
-    length = len(text) if text.isascii() and text.isprintable() else cell_len(text)
-    if length > width:
-        return set_cell_size(text, width - 1) + "…" if width > 0 else ""
-    return " " * (width - length) + text if right else text + " " * (width - length)
-
-
-def lay_out(columns: Sequence[Column], width: int) -> list[tuple[Column, int]]:
-    """The columns that fit into ``width`` cells with their widths; one cell lies between two."""
-    kept = list(columns)
-    while len(kept) > 1 and sum(column.width for column in kept) + len(kept) - 1 > width:
-        worst = max(kept, key=lambda column: (column.rank, columns.index(column)))
-        if worst.rank == 0:
-            break
-        kept.remove(worst)
-    spare = max(0, width - sum(column.width for column in kept) - len(kept) + 1)
-    grown: dict[str, int] = {}
-    for column in kept:
-        if 0 < column.roomy - column.width <= spare:
-            grown[column.key] = column.roomy - column.width
-            spare -= grown[column.key]
-    weights = sum(column.weight for column in kept)
-    widths = []
-    for column in kept:
-        share = spare * column.weight // weights if weights else 0
-        widths.append((column, column.width + grown.get(column.key, 0) + share))
-    return widths
-
-
-class LineTable(ScrollView, Generic[Row], can_focus=True):
+class LineTable(LineView, Generic[Row], can_focus=True):
     """A scrolling table over ``rows``; ``identify`` gives a row's id and ``render_cell`` a cell's text and tone by column key."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {
@@ -86,6 +38,7 @@ class LineTable(ScrollView, Generic[Row], can_focus=True):
         "line-table--cursor",
         "line-table--cursor-blurred",
         "line-table--mark",
+        "line-table--hit",
         "line-table--good",
         "line-table--bad",
         "line-table--warn",
@@ -108,6 +61,7 @@ class LineTable(ScrollView, Generic[Row], can_focus=True):
         }
         & > .line-table--cursor-blurred { background: $panel; text-style: bold; }
         & > .line-table--mark { color: $text-accent; text-style: bold; }
+        & > .line-table--hit { text-style: bold underline; }
         & > .line-table--good { color: $text-success; }
         & > .line-table--bad { color: $text-error; }
         & > .line-table--warn { color: $text-warning; }
@@ -158,25 +112,29 @@ class LineTable(ScrollView, Generic[Row], can_focus=True):
         classes: str | None = None,
     ) -> None:
         super().__init__(id=id, classes=classes)
-        self._columns = tuple(columns)
         self._identify = identify
         self._render_cell = render_cell
         self._fetch = fetch
         self._lines: Lines[Row] = RowLines[Row]((), identify)
         self._fetched: dict[int, Row] = {}
         self._prefetching = False
-        self._header_shows: tuple[str, bool] | None = None
-        self._layout: list[tuple[Column, int]] = []
+        self._header_shows: tuple[Sorting, ...] | None = None
+        self._strips = LineStrips(columns, lambda: self.rich_style, self._tone)
         self._laid_out = -1
         self._cursor = 0
         self._cursor_id: Hashable = ""
         self._lost_id: Hashable = ""
         self._marks: set[Hashable] = set()
-        self._tones: dict[str, Style] = {}
+        self._last_marked: Hashable = ""
         self._painted: dict[int, tuple[Cell, ...]] = {}
         self.empty = empty
-        self.sorted_by = ""
-        self.reversed = False
+        self.order: tuple[Sorting, ...] = ()
+        """What the header shows as the order of the rows, the first key first."""
+
+    @property
+    def sorted_by(self) -> str:
+        """The first column that the rows are sorted by; empty when they are not."""
+        return self.order[0][0] if self.order else ""
 
     @property
     def rows(self) -> Sequence[Row]:
@@ -290,6 +248,7 @@ class LineTable(ScrollView, Generic[Row], can_focus=True):
             for place in self._visible():
                 if lines.row_at(place) != seen.get(place):
                     self._repaint_place(place)
+            self.repaint_changed()  # rows that are the same may tell another age
             return
         self._cursor, top = self._placed(lines)
         self._lines = lines
@@ -299,20 +258,11 @@ class LineTable(ScrollView, Generic[Row], can_focus=True):
         elif old_cursor_id != "":
             self._lost_id = old_cursor_id
         if len(lines) != len(old):
-            self._grow(len(lines) + 1)
+            self.grow(len(lines) + 1)
         self._view_from(top)
         self.refresh()
         if self._cursor_id != old_cursor_id:
             self.post_message(self.Highlighted(self, self.cursor_id))
-
-    def _grow(self, height: int) -> None:
-        """There are more lines, or fewer. Where the scrollbar always stands, no layout can change by that, so none is made."""
-        size = Size(self.size.width, height)
-        if self.styles.overflow_y == "scroll" and self.is_mounted and self.show_vertical_scrollbar:
-            self.set_reactive(Widget.virtual_size, size)
-            self.vertical_scrollbar.window_virtual_size = height
-        else:
-            self.virtual_size = size
 
     def _place_after_change(self, lines: Lines[Row]) -> int:
         if not len(lines):
@@ -346,7 +296,7 @@ class LineTable(ScrollView, Generic[Row], can_focus=True):
             lines.take(found, near)
             for place in unseen:
                 self._repaint_place(place)
-            if unseen:
+            if unseen and found:
                 self._prefetch()
 
         self.run_worker(work(), group="prefetch", description="rows around the view", exit_on_error=False)
@@ -363,6 +313,11 @@ class LineTable(ScrollView, Generic[Row], can_focus=True):
             if missing:
                 lines.take(await self._fetched_rows(missing), lines.order.slice(max(0, top - height), top + 2 * height))
 
+    def watch_scroll_y(self, old_value: float, new_value: float) -> None:
+        """The view has moved, be it by a key, the wheel or the scrollbar: fetch what it needs, once what is known is painted."""
+        super().watch_scroll_y(old_value, new_value)
+        self.call_after_refresh(self._prefetch)
+
     def move_to(self, row_id: Hashable) -> bool:
         """Put the cursor on a row; false when it is not shown."""
         place = self._lines.find(row_id)
@@ -371,15 +326,19 @@ class LineTable(ScrollView, Generic[Row], can_focus=True):
         self._put_cursor(place)
         return True
 
-    def repaint(self) -> None:
-        """Paint the visible lines again: an age has moved on, or the order is shown differently."""
-        self._tones.clear()
-        self.refresh()
+    def set_wanted(self, wanted: Mapping[str, Sequence[Test]]) -> None:
+        """Mark in the cells of each column what these tests find there; lines in which that is something else are painted again."""
+        if self._strips.wants(wanted):
+            return
+        differs = self._strips.want(wanted)
+        for y, values in self._painted.items():
+            if self.is_finished(y) and differs(values):
+                self.repaint_line(y)
 
     def repaint_header(self) -> None:
         """Paint the header again if the order that it shows is another one."""
-        if (self.sorted_by, self.reversed) != self._header_shows:
-            self.refresh(Region(0, 0, self.size.width, 1))
+        if self.order != self._header_shows:
+            self.repaint_line(0)
 
     def repaint_changed(self) -> None:
         """Paint again the visible lines whose cells say something else than when they were painted: ages move on by themselves."""
@@ -404,7 +363,6 @@ class LineTable(ScrollView, Generic[Row], can_focus=True):
     async def _go(self, place: int) -> None:
         await self._ready(place)
         self._put_cursor(place)
-        self.call_after_refresh(self._prefetch)
 
     def action_open(self) -> None:
         """Open the row under the cursor."""
@@ -416,9 +374,20 @@ class LineTable(ScrollView, Generic[Row], can_focus=True):
         if not len(self._lines):
             return
         self._marks ^= {self._cursor_id}
+        self._last_marked = self._cursor_id
         self._repaint_place(self._cursor)
         self.post_message(self.Marked(self, self.cursor_id))
         self._put_cursor(self._cursor + 1)
+
+    def mark_range(self) -> bool:
+        """Mark every row from the one that was marked last to the cursor; false when that one is not shown."""
+        start = self._lines.find(self._last_marked) if self._last_marked in self._marks else None
+        if start is None:
+            return False
+        first, last = sorted((start, self._cursor))
+        self.set_marks(self._marks.union(self._lines.slice(first, last + 1)))
+        self._last_marked = self._cursor_id
+        return True
 
     def toggle_all_marks(self) -> None:
         """Mark every row that is shown, or unmark them when all are marked."""
@@ -430,6 +399,7 @@ class LineTable(ScrollView, Generic[Row], can_focus=True):
         self._lay_out(event.size.width)
         self.virtual_size = Size(event.size.width, len(self._lines) + 1)
         self.call_after_refresh(self._scroll_to_cursor)
+        self.call_after_refresh(self._prefetch)  # there may be room for more rows
 
     def on_click(self, event: events.Click) -> None:
         """A click puts the cursor on a row; a click on the cursor opens it."""
@@ -452,62 +422,37 @@ class LineTable(ScrollView, Generic[Row], can_focus=True):
     def notify_style_update(self) -> None:
         """The theme changed: the tones are looked up anew."""
         super().notify_style_update()
-        self._tones.clear()
+        self._strips.forget_styles()
 
     def render_line(self, y: int) -> Strip:
         """One line of the screen: the header, or the row that lies there."""
         width = self.size.width
         if width != self._laid_out:  # a scrollbar has come or gone
             self._lay_out(width)
-        base = self.rich_style
         if y == 0:
-            return self._header(width, base)
+            self._header_shows = self.order
+            return self._strips.header(width, self.order)
         place = self.scroll_offset.y + y - 1
         if not 0 <= place < len(self._lines):
-            if not len(self._lines) and y == 2:
-                return Strip([Segment(fit("  " + self.empty, width), base + self._tone("muted"))], width)
-            return Strip.blank(width, base)
-        row = self._lines.row_at(place)
-        row_id = self._lines.id_at(place)
-        at_cursor = place == self._cursor
-        under = base
-        if at_cursor:
-            under = base + self._tone("cursor" if self.has_focus else "cursor-blurred")
+            return self._strips.note(width, self.empty) if not len(self._lines) and y == 2 else self._strips.blank(width)
+        row, row_id = self._lines.row_at(place), self._lines.id_at(place)
+        cursor = ("cursor" if self.has_focus else "cursor-blurred") if place == self._cursor else ""
         marked = row_id in self._marks
-        segments = [Segment(MARK if marked else " ", under + self._tone("mark") if marked and not at_cursor else under)]
         if row is None:
             self._painted.pop(y, None)
-            return Strip([*segments, Segment(" …", under)]).adjust_cell_length(width, under)
-        values = self._cells(row)
-        self._painted[y] = values
-        for number, ((column, cells), (text, tone)) in enumerate(zip(self._layout, values, strict=True)):
-            style = under + self._tone(tone) if tone and not (at_cursor and self.has_focus) else under
-            segments.append(Segment((" " if number else "") + fit(text, cells, column.right), style))
-        return Strip(segments).adjust_cell_length(width, under)
+            return self._strips.awaited(width, cursor, marked)
+        values = self._painted[y] = self._cells(row)
+        return self._strips.row(width, row_id, values, cursor, marked)
 
     def _lay_out(self, width: int) -> None:
         self._laid_out = width
-        self._layout = lay_out(self._columns, max(1, width - 2))
+        self._strips.lay_out(width)
 
     def _cells(self, row: Row) -> tuple[Cell, ...]:
-        return tuple(self._render_cell(row, column.key) for column, _ in self._layout)
-
-    def _header(self, width: int, base: Style) -> Strip:
-        style = base + self._tone("header")
-        self._header_shows = (self.sorted_by, self.reversed)
-        text = " "
-        for number, (column, cells) in enumerate(self._layout):
-            title = column.title
-            if column.key == self.sorted_by:
-                title = fit(title, min(cell_len(title), cells - 1)) + ("▼" if self.reversed else "▲")
-            text += (" " if number else "") + fit(title, cells, column.right)
-        return Strip([Segment(text, style)]).adjust_cell_length(width, style)
+        return tuple(self._render_cell(row, column.key) for column, _ in self._strips.layout)
 
     def _tone(self, name: str) -> Style:
-        style = self._tones.get(name)
-        if style is None:
-            style = self._tones[name] = self.get_component_rich_style(f"line-table--{name}", partial=True)
-        return style
+        return self.get_component_rich_style(f"line-table--{name}", partial=True)
 
     def _visible(self) -> range:
         top = self.scroll_offset.y
@@ -516,7 +461,7 @@ class LineTable(ScrollView, Generic[Row], can_focus=True):
     def _repaint_place(self, place: int) -> None:
         y = place - self.scroll_offset.y + 1
         if 1 <= y < self.size.height:
-            self.refresh(Region(0, y, self.size.width, 1))
+            self.repaint_line(y)
 
     def _put_cursor(self, place: int) -> None:
         if not len(self._lines):

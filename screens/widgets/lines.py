@@ -32,6 +32,9 @@ class Lines(Protocol[Row_co]):
     def ids(self) -> Iterable[Hashable]:
         """Every id in order."""
 
+    def slice(self, start: int, stop: int) -> Sequence[Hashable]:
+        """The ids from ``start`` to before ``stop``."""
+
     def count(self, ids: Collection[Hashable]) -> int:
         """How many of these ids are here."""
 
@@ -70,6 +73,10 @@ class RowLines(Generic[Row]):
     def ids(self) -> Iterable[Hashable]:
         """Every id in order."""
         return self._places
+
+    def slice(self, start: int, stop: int) -> Sequence[Hashable]:
+        """The ids from ``start`` to before ``stop``."""
+        return [self._identify(row) for row in self.rows[start:stop]]
 
     def count(self, ids: Collection[Hashable]) -> int:
         """How many of these ids are here."""
@@ -134,6 +141,10 @@ class KeyLines(Generic[Row]):
     def ids(self) -> Iterable[Hashable]:
         """Every key in order."""
         return self.order
+
+    def slice(self, start: int, stop: int) -> Sequence[Hashable]:
+        """The keys from ``start`` to before ``stop``."""
+        return self.order.slice(start, stop)
 
     def count(self, ids: Collection[Hashable]) -> int:
         """How many of these keys are here."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from rich.cells import cell_len
@@ -10,7 +10,7 @@ from textual.content import Content
 from textual.widget import Widget
 
 from cache.activity import Task
-from cache.model import Freshness
+from cache.model import Standing
 from cache.text import clean
 from screens.desk import Desk
 from screens.words import age, count, span
@@ -20,11 +20,13 @@ SEPARATOR = Content(" · ")
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """Something at the right end of the bar. Where the room is short, the part of the highest rank goes away first."""
+    """Something at the right end of the bar. Where the room is short, the part of the highest rank gives way first: it says the same in
+    fewer words, if it has them, and then goes away."""
 
     text: str
     style: str
     rank: int
+    short: str = ""
 
 
 class StatusBar(Widget):
@@ -37,13 +39,13 @@ class StatusBar(Widget):
     def __init__(self, desk: Desk) -> None:
         super().__init__()
         self._desk = desk
-        self._oldest: Freshness | None = None
+        self._standing = Standing()
         self._problems = 0
         self._plain = ""
 
-    def show(self, oldest: Freshness | None, problems: int) -> None:
-        """The oldest data that the screen stands on, and how many problems are remembered."""
-        self._oldest, self._problems = oldest, problems
+    def show(self, standing: Standing, problems: int) -> None:
+        """How fresh the data is that the screen stands on, and how many problems are remembered."""
+        self._standing, self._problems = standing, problems
         self.tick()
 
     def tick(self) -> None:
@@ -59,8 +61,9 @@ class StatusBar(Widget):
 
     def _content(self) -> Content:
         parts = self._parts()
-        while len(parts) > 1 and _length(parts) + 2 > self.size.width:
-            parts.remove(max(parts, key=lambda part: part.rank))
+        while _length(parts) + 2 > self.size.width and (len(parts) > 1 or parts[0].short):
+            place = parts.index(max(parts, key=lambda part: part.rank))
+            parts[place : place + 1] = [replace(parts[place], text=parts[place].short, short="")] if parts[place].short else []
         tail = SEPARATOR.join([Content.styled(part.text, part.style) for part in parts])
         room = max(0, self.size.width - tail.cell_length - 3)
         head = Content(self._where(room)).truncate(room, ellipsis=True)
@@ -85,28 +88,52 @@ class StatusBar(Widget):
             parts.append(Part("paused", "$text-warning", 2))
         tasks = desk.activity.tasks()
         if tasks:
-            parts.append(Part(_progress(tasks, now), "$text-primary", 5))
+            long, short = _progress(tasks, now, desk.slow_line)
+            parts.append(Part(long, "$text-primary", 5, short))
+        if desk.slow_line:
+            parts.append(Part("slow line", "", 6))
         if not session.signed_in:
             parts.append(Part(clean(session.message) or "not signed in", "$text-warning", 3))
         if self._problems:
             parts.append(Part(f"✗ {count(self._problems, 'problem')}", "$text-error", 4))
-        if self._oldest is None:
-            parts.append(Part("nothing read yet", "$text-warning", 1))
-        else:
-            words = f"data {age(self._oldest.fetched_at, now)} old"
-            stale = now - self._oldest.fetched_at > desk.stale_after
-            parts.append(Part(f"{words}, STALE", "bold $text-warning", 1) if stale else Part(words, "$text-success", 1))
+        parts.append(self._freshness(now))
         return parts
+
+    def _freshness(self, now: datetime) -> Part:
+        """How old the oldest data is of what can be read, of how many subscriptions it is too old, and how many cannot be read."""
+        standing, oldest = self._standing, self._standing.oldest
+        unreadable = f", {standing.unreadable:,} unreadable" if standing.unreadable else ""
+        if oldest is None:
+            return Part(f"nothing read yet{unreadable}", "$text-warning", 1)
+        words = f"data {age(oldest.fetched_at, now, self._desk.slow_line)} old"
+        if now - oldest.fetched_at > self._desk.stale_limit(oldest.source):
+            return Part(f"{words}, STALE{unreadable}", "bold $text-warning", 1)
+        if standing.stale:
+            stale = f"{standing.stale:,} of {count(standing.subscriptions, 'subscription')} STALE"
+            return Part(f"{words}, {stale}{unreadable}", "bold $text-warning", 1, f"{words}, {standing.stale:,} STALE{unreadable}")
+        return Part(f"{words}{unreadable}", "$text-warning" if unreadable else "$text-success", 1)
 
 
 def _length(parts: list[Part]) -> int:
     return sum(cell_len(part.text) for part in parts) + SEPARATOR.cell_length * (len(parts) - 1)
 
 
-def _progress(tasks: tuple[Task, ...], now: datetime) -> str:
-    """What the latest task has done, of how much, for how long or why it waits; and how many tasks more there are."""
+def _progress(tasks: tuple[Task, ...], now: datetime, coarse: bool) -> tuple[str, str]:
+    """What the latest task has done, of how much, how fast, for how much longer (or for how long so far, and in how many pages, while that
+    is not known) or why it waits; and how many others run. The same in fewer words."""
     task = tasks[-1]
+    what, more = clean(task.what), f" +{len(tasks) - 1}" if len(tasks) > 1 else ""
+    seconds, left = (now - task.started).total_seconds(), task.seconds_left(now)
     done = f" {task.done:,}/{task.total:,}" if task.total else (f" {task.done:,}" if task.done else "")
-    note = f" ({clean(task.note)})" if task.note else f" {span((now - task.started).total_seconds())}"
-    more = f" +{len(tasks) - 1}" if len(tasks) > 1 else ""
-    return f"◐ {clean(task.what)}{done}{note}{more}"
+    short = f" {min(100, task.done * 100 // task.total)} %" if task.total else done
+    if task.pages and left is None:
+        done += f" in {count(task.pages, 'page')}"
+    if task.pages and seconds >= 1 and task.done >= seconds:
+        done += f", {task.done / seconds:,.0f}/s"
+    if task.note:
+        told = short_told = f" ({clean(task.note)})"
+    elif left is not None:
+        told, short_told = f", about {span(left, coarse)} left", f", {span(left, coarse)} left"
+    else:
+        told = short_told = f" {span(seconds, coarse)}"
+    return f"◐ {what}{done}{told}{more}", f"◐ {what}{short}{short_told}{more}"

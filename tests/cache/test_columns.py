@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
+import tracemalloc
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,8 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cache.clock import ManualClock
+from cache.columns import Columns, Dimension
 from cache.fields import MACHINE_FIELDS
-from cache.filter import parse
+from cache.filter_language import parse
 from cache.fleet import FleetCache
 from cache.index import MachineIndex, Order, Question
 from cache.model import STATES_WORST_FIRST, MachineRow, MachineState, Onboarding
@@ -99,3 +101,25 @@ def test_after_any_changes_the_answer_is_the_filtered_sorted_cache(
 
     with tempfile.TemporaryDirectory() as folder:
         asyncio.run(play(Path(folder)))
+
+
+def test_a_row_costs_little_memory_while_rows_are_put_and_when_they_have_been_searched_and_sorted() -> None:
+    count, step = 100_000, 2_000
+    columns = Columns({one: Dimension((one,)) for one in ("state", "system", "power", "group", "reason")}, "name", ("since", "due"), {})
+    columns.dimensions["state"].put([1, 2], {"state": ["late", "healthy"]})
+    tracemalloc.start(1)
+    try:
+        columns.grow(count + 1)
+        for start in range(1, count, step):
+            keys = range(start, start + step)
+            times = {"since": [key * 1_000_000 for key in keys], "due": [key * 1_000_000 for key in keys]}
+            columns.put(keys, [f"web-prod-contoso-{key:06d}" for key in keys], {"state": [1 + key % 2 for key in keys]}, times)
+        _, most_while_put = tracemalloc.get_traced_memory()
+        found = columns.arrange([parse("web state:late", MACHINE_FIELDS)], [Order("state"), Order("name")], 0)
+        lasting, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert len(found) == count / 2
+    assert most_while_put < 150 * count
+    assert lasting < 120 * count
+    assert most < 250 * count

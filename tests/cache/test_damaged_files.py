@@ -87,8 +87,8 @@ async def test_cache_after_cache_is_set_aside_under_a_name_of_its_own(tmp_path: 
 async def test_damage_met_in_use_gets_a_sentence_and_the_next_open_rebuilds(tmp_path: Path) -> None:
     path = await filled(tmp_path, machines=2000)
     with path.open("r+b") as file:
-        file.seek(4096 * 30)
-        file.write(random.Random(2).randbytes(path.stat().st_size - 4096 * 40))
+        file.seek(4096 * 60)
+        file.write(random.Random(2).randbytes(path.stat().st_size - 4096 * 70))
     async with await FleetCache.open(tmp_path, CLOCK) as fleet:
         assert fleet.quarantined is None
         with pytest.raises(CacheDamaged, match=r"fleet\.db is damaged \(.*run again to rebuild it\.$"):

@@ -11,23 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cache.filter import (
-    LONGEST_PATTERN,
-    LONGEST_TEXT,
-    MOST_COMPLETIONS,
-    All,
-    Contains,
-    Equals,
-    Field,
-    Filter,
-    FilterError,
-    Glob,
-    Matches,
-    Term,
-    completions,
-    parse,
-    quoted,
-)
+from cache.filter import All, Contains, Equals, Field, Filter, FilterError, Glob, Matches, Term
+from cache.filter_completion import MOST_COMPLETIONS, completions
+from cache.filter_language import LONGEST_PATTERN, LONGEST_TEXT, parse, quoted
 
 FIELDS = (
     Field("name", "Machine", ("host",)),

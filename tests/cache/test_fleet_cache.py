@@ -209,7 +209,7 @@ async def test_a_listing_without_extensions_keeps_those_that_are_known(fleet: Fl
     bare = machine("a", extensions=(), extensions_known=False)
     await fleet.put_machines(SUB, [bare], "one")
     assert [one.extensions_known for one in await fleet.machines()] == [False]
-    await fleet.put_extensions(machine_id("A"), [DEFENDER])
+    await fleet.put_machines(SUB, [replace(bare, extensions=(DEFENDER,), extensions_known=True)], "details")
     assert [(one.extensions, one.extensions_known) for one in await fleet.machines()] == [((DEFENDER,), True)]
     await fleet.put_machines(SUB, [replace(bare, power="deallocated")], "two")
     assert [(one.extensions, one.extensions_known, one.power) for one in await fleet.machines()] == [((DEFENDER,), True, "deallocated")]

@@ -11,7 +11,7 @@ from cache_samples import plan
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cache.model import Blocker, Fate, MachineFate, Plan, PlanAction, SettingChange, SubscriptionPlan
+from cache.model import Blocker, Extras, Fate, MachineFate, Plan, PlanAction, SettingChange, Step, SubscriptionPlan
 from cache.plans import PlanUnreadable, plan_from_json, plan_to_json
 from cache.text import clean, clean_lines
 
@@ -29,6 +29,13 @@ SUBSCRIPTIONS = st.builds(
     irreversible=st.lists(LINES, max_size=2).map(tuple),
     warnings=st.lists(LINES, max_size=2).map(tuple),
     blockers=st.lists(st.builds(Blocker, LINE, LINES, LINE), max_size=2).map(tuple),
+    steps=st.lists(
+        st.one_of(
+            st.builds(Step, st.just("provider"), LINE, st.just("Registered")),
+            st.builds(Step, st.just("servers-plan"), LINE, st.sampled_from(["P1", "P2"])),
+        ),
+        max_size=2,
+    ).map(tuple),
 )
 PLANS = st.builds(
     Plan,
@@ -39,6 +46,8 @@ PLANS = st.builds(
     tenant_id=LINE,
     principal=LINE,
     subscriptions=st.lists(SUBSCRIPTIONS, max_size=3, unique_by=lambda one: one.id.lower()).map(tuple),
+    extras=st.builds(Extras, st.sampled_from(["", "P1", "P2"]), st.booleans(), st.booleans(), st.booleans()),
+    again=LINE,
 )
 JSON = st.recursive(
     st.one_of(st.none(), st.booleans(), st.integers(), st.text(max_size=5)), lambda inner: st.lists(inner, max_size=3), max_leaves=5
@@ -52,9 +61,17 @@ def test_a_plan_survives_its_document(one: Plan) -> None:
 
 def test_the_document_counts_machines_by_what_will_happen() -> None:
     document = plan_to_json(plan())
-    assert document["schema"] == 1
+    assert document["schema"] == 2
     assert document["subscriptions"][0]["machines"] == {"onboard": 1}
     assert document["subscriptions"][0]["settings"][0] == {"name": "WDATP_EXCLUDE_LINUX_PUBLIC_PREVIEW", "before": True, "after": False}
+
+
+def test_a_plan_of_the_first_schema_is_still_read() -> None:
+    document = plan_to_json(plan())
+    old: dict[str, Any] = {key: value for key, value in document.items() if key not in {"extras", "again"}}
+    old["schema"] = 1
+    old["subscriptions"] = [{key: value for key, value in one.items() if key != "steps"} for one in document["subscriptions"]]
+    assert plan_from_json(old) == plan()
 
 
 @given(st.one_of(JSON, st.dictionaries(st.sampled_from(["schema", "id", "subscriptions"]), JSON)))
@@ -68,7 +85,7 @@ def test_whatever_is_no_plan_gets_a_sentence(document: object) -> None:
     [
         (("schema",), "1", "schema"),
         (("schema",), True, "schema"),
-        (("schema",), 2, "newer version"),
+        (("schema",), 3, "newer version"),
         (("id",), None, "id must be a text"),
         (("action",), "explode", "action must be one of enable, disable"),
         (("created_at",), "yesterday", "created_at must be a time"),
@@ -77,6 +94,14 @@ def test_whatever_is_no_plan_gets_a_sentence(document: object) -> None:
         (("subscriptions", 0, "settings", 1, "after"), "false", r"subscriptions\[0\]\.settings\[1\]\.after must be true or false"),
         (("subscriptions", 0, "settings", 0, "before"), 0, r"settings\[0\]\.before must be true, false or null"),
         (("subscriptions", 0, "fates", 0, "fate"), "doomed", r"fates\[0\]\.fate must be one of"),
+        (("extras", "servers_plan"), "P3", r"extras\.servers_plan must be one of P1, P2"),
+        (("extras",), None, "extras must be a JSON object"),
+        (("subscriptions", 0, "steps"), [{"kind": "explode"}], r"steps\[0\]\.kind must be one of provider, servers-plan"),
+        (
+            ("subscriptions", 0, "steps"),
+            [{"kind": "servers-plan", "before": "P2", "after": "free"}],
+            r"steps\[0\]\.after must be one of P1, P2",
+        ),
         (("subscriptions", 0, "warnings"), [1], r"subscriptions\[0\]\.warnings must be a list of texts"),
     ],
 )

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from cache.errors import CacheError, CacheTooNew, CacheUnwritable
 from cache.failure import Failure
-from cache.filter import LONGEST_TEXT
+from cache.filter_language import LONGEST_TEXT
 from cache.saved_filters import FILE, LARGEST_FILE, MOST_FILTERS, SavedFilters, delete, load, save
 
 ASIDE = f"{FILE}.damaged-20260301T120000Z"

@@ -66,7 +66,9 @@ class OddServer:
     async def _serve(self, request: web.Request) -> web.StreamResponse:
         await request.read()
         self.asked.append((request.method, str(request.rel_url)))
-        answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+        return await self._send(request, self.answers.pop(0) if len(self.answers) > 1 else self.answers[0])
+
+    async def _send(self, request: web.Request, answer: Canned) -> web.StreamResponse:
         headers = {"Content-Type": "application/json", **answer.headers}
         if not answer.cut:
             return web.Response(body=answer.content, status=answer.status, headers=headers)

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from cache.model import Machine, Subscription
-from cache.sighting import machine_of
+from cache.sighting import Sighting, machine_of
 from console.clouds import load_cloud
 from console.gateway.azure import Azure
 from console.gateway.errors import Forbidden, NotFound, NotRegistered, SignInRequired
 from console.simulator import Simulator
 from console.simulator.situations import EXCLUDE, UNIFIED, WDATP
 from tests.gateway.conftest import Open
-from tests.gateway.odd_server import Canned, OddServer
 
 
 async def _all(pages: Any) -> list[Any]:
@@ -86,10 +86,16 @@ async def test_values_that_nobody_has_heard_of_are_passed_on(simulator: Simulato
     assert all(one.severity.startswith("New") and one.status.startswith("New") for one in await _all(azure.alerts(_id(simulator))))
 
 
+async def _with_extensions(azure: Azure, one: Sighting) -> Machine:
+    assert one.extensions is None
+    found = await azure.extension_details(one.id, one.system.kind)
+    return replace(machine_of(one), extensions=found, extensions_known=True)
+
+
 async def test_resource_graph_and_the_services_tell_of_the_same_machines(simulator: Simulator, azure: Azure) -> None:
     subscription = _id(simulator)
     graph: list[Machine] = [machine_of(one) for one in await _all(azure.graph_machines([subscription]))]
-    service: list[Machine] = await _all(azure.service_machines(subscription))
+    service: list[Machine] = [await _with_extensions(azure, one) for one in await _all(azure.service_machines(subscription))]
     assert len(graph) == len(simulator.world.machines(subscription)) > 5
 
     def essence(machines: list[Machine]) -> set[tuple[str, ...]]:
@@ -129,7 +135,9 @@ async def test_extensions_say_why_they_failed(simulator: Simulator, azure: Azure
     found: list[Machine] = [machine_of(one) for one in await _all(azure.graph_machines(ids))]
     simulator.clock.advance(3 * 86400)
     machines = [one for one in found if any(extension.type.startswith("MDE.") for extension in one.extensions)]
-    details = [extension for one in machines for extension in await azure.extension_details(one) if extension.type.startswith("MDE.")]
+    details = [
+        extension for one in machines for extension in await azure.extension_details(one.id, one.kind) if extension.type.startswith("MDE.")
+    ]
     assert {one.kind for one in machines} == {"vm", "arc"}
     assert len(details) == len(machines)
     assert all(one.code and one.publisher == "Microsoft.Azure.AzureDefenderForServers" for one in details)
@@ -250,13 +258,6 @@ async def test_a_challenge_tells_what_the_azure_cli_needs(simulator: Simulator, 
     simulator.faults.add("claims")
     with pytest.raises(SignInRequired, match=r'az login --claims-challenge "[A-Za-z0-9+/=]{20,}"'):
         await azure.settings(_id(simulator))
-
-
-async def test_a_machine_that_is_deleted_meanwhile_is_no_failure(odd: OddServer, odd_azure: Azure) -> None:
-    machine = {"id": "/subscriptions/s/resourceGroups/g/providers/Microsoft.Compute/virtualMachines/v", "name": "v"}
-    odd.answers = [Canned({"value": []}), Canned({"value": [machine]}), Canned({}, 404), Canned({"value": []})]
-    assert await _all(odd_azure.service_machines("s")) == []
-    assert len(odd.asked) == 4
 
 
 async def test_tokens_that_expire_for_real_need_a_new_sign_in(simulator: Simulator, azure: Azure) -> None:

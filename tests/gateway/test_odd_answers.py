@@ -38,8 +38,8 @@ READINGS: dict[str, Callable[[Azure], Awaitable[Any]]] = {
     "graph_assessments": lambda azure: azure.graph_assessments([S]),
     "graph_machines": lambda azure: _all(azure.graph_machines([S])),
     "service_machines": lambda azure: _all(azure.service_machines(S)),
-    "extension_details of a VM": lambda azure: azure.extension_details(VM),
-    "extension_details of Arc": lambda azure: azure.extension_details(ARC),
+    "extension_details of a VM": lambda azure: azure.extension_details(VM.id, VM.kind),
+    "extension_details of Arc": lambda azure: azure.extension_details(ARC.id, ARC.kind),
     "alerts": lambda azure: _all(azure.alerts(S)),
     "alert_status": lambda azure: azure.alert_status(ALERT),
 }
@@ -196,7 +196,7 @@ async def test_an_id_that_is_none_leads_nowhere(odd: OddServer, odd_azure: Azure
         await odd_azure.set_alert_status(identity, "Resolved")
     for kind in ("vm", "arc"):
         with pytest.raises(AzureProblem):
-            await odd_azure.extension_details(Machine(identity, "n", kind, S, "g", "l", "Linux"))
+            await odd_azure.extension_details(identity, kind)
     assert odd.asked == []
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from cache.model import Machine
+from cache.sighting import Sighting
 from console.gateway.alerts import alert_of
 from console.gateway.azure import Azure
 from console.gateway.errors import AzureProblem, BadAnswer, Forbidden, SignInRequired
@@ -23,7 +23,7 @@ def vms(count: int) -> Canned:
     return Canned({"value": [{"id": f"{base}/v{number}", "name": f"v{number}", "properties": {}} for number in range(count)]})
 
 
-async def _read(azure: Azure, found: list[Machine]) -> None:
+async def _read(azure: Azure, found: list[Sighting]) -> None:
     async for page in azure.service_machines(SUBSCRIPTION):
         found += page
 
@@ -90,10 +90,10 @@ async def test_a_sign_in_that_is_over_ends_the_reading_of_machines(odd: OddServe
 async def test_machines_are_read_where_only_their_power_states_are_refused(odd: OddServer, odd_azure: Azure) -> None:
     refused = Canned({"error": {"code": "InvalidParameter", "message": "statusOnly"}}, status=400)
     odd.answers = [refused, vms(1), Canned({"value": []})]
-    found: list[Machine] = []
+    found: list[Sighting] = []
     with pytest.raises(BadAnswer):
         await _read(odd_azure, found)
-    assert [(one.name, one.kind, one.power) for one in found] == [("v0", "vm", "")]
+    assert [(one.name, one.system.kind, one.condition.power) for one in found] == [("v0", "vm", "")]
 
 
 def test_a_link_to_the_clouds_own_portal_is_kept_and_to_its_neighbour_is_not() -> None:
@@ -119,5 +119,3 @@ async def test_registering_is_a_write(simulator: Simulator, azure: Azure, open_a
     with pytest.raises(Forbidden, match="read-only"):
         await only_reads.register_provider(subscription)
     assert await azure.register_provider(subscription) in {"Registering", "Registered"}
-    assert azure.resource_link("/subscriptions/x") == "https://portal.azure.com/#resource/subscriptions/x"
-    assert azure.resource_link("elsewhere") == ""

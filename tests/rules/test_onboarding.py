@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -9,9 +10,10 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from cache.machine_clock import EXPECTED, EXPECTED_FIRST, OVERDUE, Pace, machine_clock
 from cache.model import Extension, Machine, MachineState, Onboarding, Subscription
 from console.rules.extensions import SUCCEEDED, defender_extension, extension_state, log_analytics_extension
-from console.rules.onboarding import EXPECTED, EXPECTED_FIRST, OVERDUE, REASON_LENGTH, WAITING, onboarding_of
+from console.rules.onboarding import REASON_LENGTH, WAITING, onboarding_of
 from tests.rules.samples import (
     NOW,
     a_machine,
@@ -131,6 +133,16 @@ def test_a_health_report_is_kept_while_its_extension_stays(told: MachineState) -
     assert state(a_machine(extensions=(defender("Failed"),)), previous=report) is MachineState.FAILED
 
 
+@pytest.mark.parametrize("told", [MachineState.HEALTHY, MachineState.UNHEALTHY])
+def test_a_health_report_of_the_legacy_path_is_kept_while_its_agent_stays(told: MachineState) -> None:
+    report = Onboarding(a_machine().id, told, "the sensor runs", NOW)
+    off = a_subscription(unified="off")
+    kept = onboarding_of(a_server("2016", extensions=(log_analytics(),)), off, now=NOW + timedelta(days=1), previous=report)
+    assert (kept.state, kept.since, kept.reason) == (told, NOW, "the sensor runs")
+    gone = onboarding_of(a_server("2016"), off, now=NOW + timedelta(days=1), previous=report)
+    assert gone.state is MachineState.BLOCKED
+
+
 def test_a_failure_brings_its_cause_remedy_and_words() -> None:
     failed = a_machine(extensions=(defender("Failed", "ProvisioningState/failed/1", "too small, exiting (12)"),))
     found = onboarding_of(failed, a_subscription(), now=NOW)
@@ -209,3 +221,44 @@ def test_what_is_late_once_does_not_become_pending_again_while_it_waits(moments:
         before = onboarding_of(a_machine(), a_subscription(), now=NOW + timedelta(minutes=minute), previous=before, first_in_tenant=first)
         places.append(ORDER.index(before.state))
     assert places == sorted(places)
+
+
+@given(machines, subscriptions, previous_states, st.booleans())
+def test_judging_again_at_the_same_time_changes_nothing(
+    machine: Machine, subscription: Subscription, previous: Onboarding | None, first: bool
+) -> None:
+    once = onboarding_of(machine, subscription, now=NOW, previous=previous, first_in_tenant=first)
+    assert onboarding_of(machine, subscription, now=NOW, previous=once, first_in_tenant=first) == once
+    assert onboarding_of(machine, subscription, now=NOW, previous=once, first_in_tenant=False) == once
+
+
+@given(machines, subscriptions, previous_states)
+def test_when_a_machine_was_created_decides_only_about_its_wait(
+    machine: Machine, subscription: Subscription, previous: Onboarding | None
+) -> None:
+    once = onboarding_of(machine, subscription, now=NOW, previous=previous)
+    if once.state not in WAITING:
+        assert onboarding_of(replace(machine, created_at=None, tags={}), subscription, now=NOW, previous=previous) == once
+
+
+@given(st.booleans(), st.lists(st.integers(0, 60 * 60), min_size=1, max_size=6))
+def test_the_clock_says_what_the_state_says(first: bool, minutes: list[int]) -> None:
+    paces = {MachineState.PENDING: Pace.ON_TIME, MachineState.LATE: Pace.LATE, MachineState.OVERDUE: Pace.OVERDUE}
+    machine, subscription, previous = a_machine(), a_subscription(), None
+    for minute in sorted(minutes):
+        now = NOW + timedelta(minutes=minute)
+        previous = onboarding_of(machine, subscription, now=now, previous=previous, first_in_tenant=first)
+        clock = machine_clock(previous.state, previous.reason, previous.since, previous.due, now)
+        assert clock is not None
+        assert clock.pace is paces[previous.state]
+        assert clock.began == NOW
+        if previous.state is not MachineState.OVERDUE:
+            assert clock.expected == NOW + (EXPECTED_FIRST if first else EXPECTED)
+
+
+@given(machines, subscriptions, st.booleans(), st.integers(0, 40))
+def test_every_state_says_who_must_act(machine: Machine, subscription: Subscription, first: bool, hours: int) -> None:
+    found = onboarding_of(machine, subscription, now=NOW + timedelta(hours=hours), first_in_tenant=first)
+    if found.state not in GOOD:
+        who = ("administrator", "Admin", "owner", "Owner", "Nobody", "nobody", "support", "Somebody", "portal")
+        assert any(word in found.explanation for word in who), found

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cache.model import Assessment, Check, CheckStatus, Machine, Onboarding, Permission, Problem, Source, Subscription, Tick
+from cache.model import Assessment, Check, CheckStatus, Extension, Machine, Onboarding, Permission, Problem, Source, Subscription, Tick
 from console.rules.onboarding import onboarding_of
 from console.rules.prerequisites import CHECKS, checks_of
 from tests.rules.samples import NOW, SUB, a_machine, a_server, a_subscription, defender, log_analytics, machines, subscriptions, trend_micro
@@ -40,16 +40,19 @@ IDS = {
     "arc-connection",
     "running",
     "supported-systems",
+    "machine-system",
     "fanotify",
     "extensions",
     "edr-recommendations",
     "tenant-move",
     "data-location",
     "licence",
+    "other-edr",
+    "portal-access",
 }
 EDR = "06e3a6db-6c0c-4ad9-943f-31d9d73ecf6c"
 AGENT = "d1db3318-01ff-16de-29eb-28b344515626"
-MANUAL_STEPS = ("tenant-move", "data-location", "connectivity-linux", "connectivity-windows", "fanotify")
+MANUAL_STEPS = ("tenant-move", "data-location", "portal-access", "connectivity-linux", "connectivity-windows", "fanotify")
 
 
 def checks(
@@ -135,7 +138,7 @@ def test_nothing_passes_where_nothing_is_known() -> None:
     ("source", "resting"),
     [
         (Source.MACHINES, {"arc-connection", "running", "supported-systems", "fanotify", "extensions", "log-analytics-agent"}),
-        (Source.EXTENSIONS, {"extensions"}),
+        (Source.EXTENSIONS, {"extensions", "other-edr"}),
         (Source.ASSESSMENTS, {"edr-recommendations"}),
     ],
 )
@@ -274,6 +277,11 @@ OLD = a_server("2016")
         ("fanotify", [a_machine()], {}, MANUAL),
         ("fanotify", [a_machine(extensions=(trend_micro(),))], {}, FAIL),
         ("fanotify", [a_machine(extensions=(defender(),))], {}, PASS),
+        ("other-edr", [], {}, NA),
+        ("other-edr", [a_machine(), a_server()], {}, NA),
+        ("other-edr", [a_machine(extensions=(trend_micro(),))], {}, WARN),
+        ("other-edr", [a_server(extensions=(Extension("S", "CrowdStrike.Falcon", "FalconSensorWindows", "Succeeded"),))], {}, WARN),
+        ("other-edr", [a_machine(extensions_known=False)], {}, UNKNOWN),
         ("extensions", [], {}, NA),
         ("extensions", [a_machine(extensions=(defender(),))], {}, PASS),
         ("extensions", [a_machine(extensions=(defender("Failed", "51"),))], {}, FAIL),
@@ -301,6 +309,51 @@ def test_a_recommendation_about_the_agent_outweighs_its_extension() -> None:
     machine = replace(OLD, extensions=(log_analytics(),))
     told = [assessed(replace(machine, id=machine.id.upper()), AGENT, "Unhealthy")]
     assert checks(a_subscription(unified="off"), [machine], assessments=told)["log-analytics-agent"].status is FAIL
+
+
+def test_the_order_of_the_machines_decides_nothing() -> None:
+    fleet = [
+        a_machine("b", power="deallocated"),
+        a_machine("a", power="deallocated"),
+        a_server("2016", "c", kind="arc", power="Connected"),
+        a_server("2016", "d"),
+    ]
+
+    def said(order: list[Machine]) -> list[Check]:
+        return [replace(one, machine_ids=tuple(sorted(one.machine_ids))) for one in checks(a_subscription(), order).values()]
+
+    assert said(fleet) == said(fleet[::-1])
+
+
+@pytest.mark.parametrize(
+    ("id", "told"),
+    [
+        ("data-location", ("made by itself", "cannot be changed", "United States", "Only Microsoft's support can reset")),
+        ("tenant-move", ("moved", "Microsoft's support")),
+        ("portal-access", ("system context", "anonymous traffic", "given access")),
+        ("connectivity-linux", ("static proxy", "outbound 443", "mdatp connectivity test")),
+        ("connectivity-windows", ("anonymous traffic", "Test-NetConnection")),
+        ("extensions", ("MDE.Linux and MDE.Windows", "neither removes Defender nor offboards", "comes back")),
+        ("other-edr", ("migration guide",)),
+        ("licence", ("no additional cost", "discount", "not given retroactively", "report discount")),
+        ("arc-connection", ("connected to Azure Arc first",)),
+    ],
+)
+def test_what_the_seed_says_is_told_where_it_matters(id: str, told: tuple[str, ...]) -> None:
+    found = checks(a_subscription(), [a_machine(extensions=(defender(),)), a_server()])[id]
+    text = " ".join((found.evidence, found.remedy, found.command))
+    for part in told:
+        assert part in text, part
+    assert found.link.startswith("https://")
+
+
+def test_without_defender_for_servers_licences_can_be_bought_separately() -> None:
+    assert "50 machines or more" in checks(a_subscription(servers_plan="free"))["licence"].remedy
+
+
+def test_each_recommendation_about_the_agent_is_linked() -> None:
+    for fleet, key in (([OLD], AGENT), ([replace(OLD, kind="arc", power="Connected")], "27ac71b1-75c5-41c2-adc2-858f5db45b08")):
+        assert key in checks(a_subscription(unified="off"), fleet)["log-analytics-agent"].link
 
 
 def test_commands_and_links_are_the_real_ones() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import product
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -49,6 +51,10 @@ from tests.rules.samples import a_machine, a_subscription, images, names, odd, v
         ("MicrosoftCBLMariner:cbl-mariner:cbl-mariner-2-gen2", True, "Azure Linux (Mariner) 2"),
         ("kinvolk:flatcar-container-linux:stable", False, "kinvolk:flatcar-container-linux:stable"),
         ("contoso:appliance:v7", None, "contoso:appliance:v7"),
+        ("MicrosoftSQLServer:sql2019-ubuntu2004:standard", True, "Ubuntu 20.04"),
+        ("MicrosoftSQLServer:sql2019-rhel8:standard", True, "RHEL 8"),
+        ("Oracle:Oracle-Linux:ol82", True, "Oracle Linux 8.2"),
+        ("MicrosoftCBLMariner:azure-linux-3:azure-linux-3-gen2", None, "Azure Linux (Mariner) 3"),
         ("", None, "Linux"),
     ],
 )
@@ -97,6 +103,10 @@ def test_linux_image_references_are_understood(image: str, supported: bool | Non
         ("ubuntu", "", None, "Ubuntu"),
         ("ubuntu", "5.15.0-1034-azure", None, "Ubuntu"),
         ("Debian GNU/Linux 99", "", None, "Debian 99"),
+        ("ol 8.5", "", True, "Oracle Linux 8.5"),
+        ("redhat", "4.18.0", None, "RHEL"),
+        ("Red Hat Enterprise Linux", "7.0.0-1001.el10.x86_64", None, "RHEL"),
+        ("debian", "6.1.0", None, "Debian"),
     ],
 )
 def test_linux_names_of_instance_views_and_arc_agents_are_understood(
@@ -133,6 +143,9 @@ def test_linux_names_of_instance_views_and_arc_agents_are_understood(
         ("Windows Server 2031", "", "", None, EXTENSION),
         ("", "", "", None, EXTENSION),
         ("Contoso", "", "contoso:golden:7", None, EXTENSION),
+        ("Contoso", "", "MicrosoftWindowsServer:WindowsServer:2019-Datacenter", None, EXTENSION),
+        ("Windows Server 2016 Datacenter", "10.0.14393.1", "MicrosoftWindowsDesktop:windows-10:win10-22h2-avd", True, LOG_ANALYTICS),
+        ("Windows Server 23H2 Datacenter", "10.0.25398", "", None, EXTENSION),
     ],
 )
 def test_windows_is_judged_as_the_seed_says(os_name: str, os_version: str, image: str, supported: bool | None, by: str) -> None:
@@ -171,6 +184,74 @@ def test_the_image_alone_never_gives_the_opposite_verdict(system: System) -> Non
 def test_the_view_outweighs_the_image_that_the_machine_was_once_made_from() -> None:
     upgraded = a_machine(os_name="Red Hat Enterprise Linux 8.6", image="RedHat:RHEL:7.1")
     assert judge_system(upgraded).supported is True
+
+
+VIEWS = ("", "linux", "ubuntu", "Ubuntu 22.04.5 LTS", "redhat", "Red Hat Enterprise Linux 6.10", "rocky", "openEuler 22.03", "FreeBSD")
+BUILDS = ("", "22.04", "14.04", "8.6", "9", "5.15.0-1034-azure", "?")
+IMAGES = (
+    "",
+    "Canonical:0001-com-ubuntu-server-jammy:22_04-lts",
+    "Canonical:UbuntuServer:14.04.5-LTS",
+    "RedHat:RHEL:79-gen2",
+    "RedHat:RHEL:6.10",
+    "resf:rockylinux-x86_64:9-base",
+    "kinvolk:flatcar-container-linux:stable",
+    "contoso:appliance:v7",
+)
+SERVER_VIEWS = ("", "Windows", "Windows Server 2019 Datacenter", "Windows Server 2012 R2 Standard", "Windows 10 Enterprise", "Contoso")
+SERVER_IMAGES = (
+    "",
+    "MicrosoftWindowsServer:WindowsServer:2019-Datacenter",
+    "MicrosoftWindowsServer:WindowsServer:2016-Datacenter",
+    "MicrosoftWindowsDesktop:windows-10:win10-22h2-avd",
+    "MicrosoftWindowsDesktop:Windows-11:win11-23h2-ent",
+    "contoso:golden:7",
+)
+
+
+@pytest.mark.parametrize(("os_type", "view"), [*(("Linux", one) for one in VIEWS), *(("Windows", one) for one in SERVER_VIEWS)])
+def test_where_sources_disagree_what_runs_decides_and_the_image_only_adds_what_is_left_open(os_type: str, view: str) -> None:
+    """Every combination of a view, its version and an image, good and bad ones, of one or of different systems."""
+    for build, image in product(BUILDS, IMAGES) if os_type == "Linux" else product(("", "10.0.17763.1", "6.3.9600"), SERVER_IMAGES):
+        whole, seen, made = (
+            judge_system(a_machine(os_type=os_type, os_name=name, os_version=version, image=of))
+            for name, version, of in ((view, build, image), (view, build, ""), ("", "", image))
+        )
+        assert whole.reason
+        multi_session = "avd" in image and "Windows 10" in view  # which the view leaves out and the image tells
+        if seen.supported is not None and not multi_session:
+            assert whole == seen
+        elif whole.supported:
+            assert made.supported
+            tells_nothing = view.lower() in {"", "linux", "windows"}
+            assert tells_nothing or multi_session or whole.name.split()[0].lower() in {view.lower(), "rhel" if view == "redhat" else view}
+        if made.supported is None and seen.supported is None:
+            assert whole.supported is not True
+
+
+def test_the_image_does_not_speak_for_another_distribution() -> None:
+    found = judge_system(a_machine(os_name="ubuntu", os_version="", image="RedHat:RHEL:79-gen2"))
+    assert (found.supported, found.name) == (None, "Ubuntu")
+    found = judge_system(a_machine(os_name="openEuler 22.03", os_version="", image="Canonical:UbuntuServer:18.04-LTS"))
+    assert found.supported is None
+    found = judge_system(a_machine(os_name="Rocky Linux 9", os_version="", image="resf:rockylinux-x86_64:9.5-base"))
+    assert (found.supported, found.name) == (True, "Rocky Linux 9.5")
+    found = judge_system(a_machine(os_name="Rocky Linux 9", os_version="", image="resf:rockylinux-x86_64:8.9-base"))
+    assert (found.supported, found.name) == (None, "Rocky Linux 9")
+
+
+def test_a_server_that_the_seed_did_not_know_is_newer_than_its_list() -> None:
+    later = a_machine(os_type="Windows", os_name="Windows Server 2022 Datacenter", os_version="", image="")
+    assert judge_system(later, TODAY).supported is True
+    assert judge_system(later, SEED_2021).supported is None
+    assert SEED_2021.windows_source
+    assert TODAY.windows_source
+    assert {one.name for one in SEED_2021.servers} == {
+        "Windows Server 2019",
+        "Windows Server 2016",
+        "Windows Server 2012 R2",
+        "Windows Server 2008 R2 SP1",
+    }
 
 
 def test_the_matrices_are_dated_and_the_seed_knew_less_than_today() -> None:

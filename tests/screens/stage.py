@@ -177,7 +177,7 @@ async def open_desk(folder: Path, clock: ManualClock | None = None, **session: A
     fleet = await FleetCache.open(folder, clock)
     journal = await Journal.open(folder, clock)
     signed_in = Session(**{"cloud": "public", "tenant_id": TENANT, "principal": PRINCIPAL, "method": "cli", "signed_in": True, **session})
-    return Desk(fleet, journal, clock, Activity(clock), signed_in, timedelta(minutes=30))
+    return Desk(fleet, journal, clock, Activity(clock), signed_in, folder, timedelta(minutes=30))
 
 
 async def close_desk(desk: Desk) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import pytest
 
 from screens.alert import AlertPage
 from screens.desk import Desk
-from screens.requests import AlertStatusRequested, CopyRequested, OpenMachine
+from screens.requests import ALERT_DETAILS, AlertDetailsRequested, AlertStatusRequested, CopyRequested, OpenMachine
 from screens.triage import NOTE
 from screens.widgets.document import Document
 from tests.screens.paint import HOSTILE, HOSTILE_SHOWN, painted
@@ -70,6 +71,54 @@ async def test_everything_known_is_on_the_page_and_the_note_always_in_sight(empt
         await pilot.press("G")
         await settle(pilot)
         assert NOTE in painted(app)
+
+
+async def test_an_alert_of_which_only_a_list_told_has_its_details_read_when_it_is_looked_at(empty_desk: Desk) -> None:
+    alert_id = await put(empty_desk, details_known=False)
+    app = Stage(empty_desk, AlertPage(empty_desk, alert_id))
+    async with app.run_test(size=WIDE) as pilot:
+        await settle(pilot)
+        assert [one.alert_id for one in app.asked(AlertDetailsRequested)] == [alert_id]
+        assert "Reading the details of this alert…" in says(app)
+        assert "Azure gives no steps" not in says(app), "what was not read is not said to be nothing"
+        empty_desk.activity.begin(ALERT_DETAILS, "reading an alert")
+        empty_desk.activity.end(ALERT_DETAILS, "Azure failed [here].")
+        await settle(pilot)
+        assert "The details of this alert could not be read: Azure failed [here]." in says(app)
+        await put(empty_desk)
+        await settle(pilot)
+        assert "It was [bash]." in says(app)
+        assert "could not be read" not in says(app)
+        assert len(app.asked(AlertDetailsRequested)) == 1
+
+
+async def test_details_wait_for_the_sign_in(empty_desk: Desk) -> None:
+    empty_desk.session = replace(empty_desk.session, signed_in=False)
+    alert_id = await put(empty_desk, details_known=False)
+    app = Stage(empty_desk, AlertPage(empty_desk, alert_id))
+    async with app.run_test(size=WIDE) as pilot:
+        await settle(pilot)
+        assert "after signing in" in says(app)
+        assert not app.asked(AlertDetailsRequested)
+        empty_desk.session = replace(empty_desk.session, signed_in=True)
+        await empty_desk.fleet.mark_fresh("alerts", ALL_ON)
+        await settle(pilot)
+        assert [one.alert_id for one in app.asked(AlertDetailsRequested)] == [alert_id]
+
+
+async def test_a_poll_that_found_nothing_moves_the_ages_and_reads_no_list_again(empty_desk: Desk) -> None:
+    alert_id = await put(empty_desk)
+    await empty_desk.fleet.settle("alerts", [ALL_ON])
+    app = Stage(empty_desk, AlertPage(empty_desk, alert_id))
+    async with app.run_test(size=WIDE) as pilot:
+        await settle(pilot)
+        advance(empty_desk, minutes=5)
+        app.screen._tick()
+        await settle(pilot)
+        assert "data 5m old" in painted(app)
+        await empty_desk.fleet.still_fresh("alerts")
+        await settle(pilot)
+        assert "data 0s old" in painted(app)
 
 
 async def test_keys_copy_both_addresses_and_open_the_machine(empty_desk: Desk) -> None:

@@ -2,17 +2,37 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
+from pathlib import Path
+
 import pytest
 
-from cache.model import Check, CheckStatus, MachineState
+from cache.model import Check, CheckStatus, MachineState, Source
+from console.exporting import export
 from screens.affected import AffectedDialog
 from screens.checklist import ChecklistScreen, next_step
 from screens.desk import Desk
-from screens.requests import CopyRequested, OpenMachine, TickRequested
+from screens.requests import CopyRequested, ExportRequested, GoTo, OpenMachine, SyncRequested, TickRequested
 from screens.widgets.document import Document
 from screens.words import CHECK_SHAPES, STATE_SHAPES
 from tests.screens.paint import painted
-from tests.screens.stage import ALL_ON, EXCLUDED, MOVED, NEVER, SMALL, WIDE, Stage, a_check, advance, machine_id, settle, text_of
+from tests.screens.stage import (
+    ALL_ON,
+    EXCLUDED,
+    MOVED,
+    NEVER,
+    SMALL,
+    WIDE,
+    Stage,
+    a_check,
+    advance,
+    close_desk,
+    machine_id,
+    open_desk,
+    settle,
+    text_of,
+)
 
 
 def detail(screen: ChecklistScreen) -> str:
@@ -215,3 +235,116 @@ async def test_hostile_names_are_shown_as_they_are(desk: Desk) -> None:
         text = painted(app)
         assert "[@click=app.quit]" in text
         assert "[prod] web" in text
+
+
+async def test_evidence_has_the_age_of_what_the_check_rests_on(desk: Desk) -> None:
+    await desk.fleet.put_checks(ALL_ON, [a_check(ALL_ON, "running"), a_check(ALL_ON, "cloud"), a_check(ALL_ON, "linux")])
+    await desk.fleet.mark_fresh(Source.MACHINES, ALL_ON)
+    await desk.fleet.mark_fresh(Source.PERMISSIONS, ALL_ON)
+    advance(desk, minutes=20)
+    await desk.fleet.mark_fresh(Source.SETTINGS, ALL_ON)
+    await desk.fleet.mark_fresh(Source.MACHINES, ALL_ON)
+    await desk.fleet.select({ALL_ON})
+    screen = ChecklistScreen(desk)
+    async with Stage(desk, screen).run_test(size=WIDE) as pilot:
+        await settle(pilot)
+        ages = {row.id: screen.cell(row, "age")[0] for row in screen.table.rows}
+        assert ages == {"running": "20m", "cloud": "–", "linux": "<1m"}
+        to_row(screen, ALL_ON, "running")
+        await settle(pilot)
+        assert "machines 0s ago, permissions 20m ago" in detail(screen)
+        to_row(screen, ALL_ON, "cloud")
+        await settle(pilot)
+        assert "follows from the cloud" in detail(screen)
+        await desk.fleet.mark_fresh(Source.PERMISSIONS, ALL_ON)
+        await pilot.pause(0.3)
+        await settle(pilot)
+        assert {row.id: screen.cell(row, "age")[0] for row in screen.table.rows}["running"] == "<1m"
+        advance(desk, hours=3)
+        screen.clock_moved()
+        to_row(screen, ALL_ON, "running")
+        await settle(pilot)
+        assert "STALE" in detail(screen)
+
+
+async def test_one_check_is_read_again_alone(desk: Desk) -> None:
+    await desk.fleet.put_checks(ALL_ON, [a_check(ALL_ON, "running"), a_check(ALL_ON, "cloud"), a_check(ALL_ON, "linux")])
+    await desk.fleet.select({ALL_ON, EXCLUDED})
+    screen = ChecklistScreen(desk)
+    app = Stage(desk, screen)
+    async with app.run_test(size=SMALL) as pilot:
+        await settle(pilot)
+        to_row(screen, ALL_ON, "linux")
+        await pilot.press("c")
+        await settle(pilot)
+        (asked,) = app.asked(SyncRequested)
+        assert (set(asked.subscription_ids), asked.sources) == ({ALL_ON, EXCLUDED}, {Source.SETTINGS})
+        to_row(screen, ALL_ON, "cloud")
+        await pilot.press("c")
+        await settle(pilot)
+        assert len(app.asked(SyncRequested)) == 1
+        assert "Nothing in Azure is read for this check" in app.toasts()[-1]
+        for one in ("running", "linux"):
+            to_row(screen, ALL_ON, one)
+            await pilot.press("space")
+        await pilot.press("c")
+        await settle(pilot)
+        asked = app.asked(SyncRequested)[-1]
+        assert asked.subscription_ids == (ALL_ON,)
+        assert asked.sources == {Source.SETTINGS, Source.MACHINES, Source.PERMISSIONS}
+
+
+async def test_nothing_is_said_to_be_read_while_nobody_is_signed_in(tmp_path: Path) -> None:
+    desk = await open_desk(tmp_path, signed_in=False)
+    await desk.fleet.put_checks(ALL_ON, [a_check(ALL_ON, "linux")])
+    app = Stage(desk, ChecklistScreen(desk))
+    async with app.run_test(size=SMALL) as pilot:
+        await settle(pilot)
+        await pilot.press("c")
+        await settle(pilot)
+        assert not app.asked(SyncRequested)
+        assert "Not signed in" in app.toasts()[-1]
+    await close_desk(desk)
+
+
+async def test_the_machines_of_a_check_are_shown_on_their_screen(desk: Desk) -> None:
+    screen = ChecklistScreen(desk)
+    app = Stage(desk, screen)
+    async with app.run_test(size=SMALL) as pilot:
+        await settle(pilot)
+        to_row(screen, ALL_ON, "connectivity")
+        await pilot.press("M")
+        await settle(pilot)
+        (asked,) = app.asked(GoTo)
+        assert (asked.screen, asked.checks, asked.title) == ("machines", ((ALL_ON, "connectivity"),), "The [connectivity] prerequisite")
+        to_row(screen, ALL_ON, "rights")
+        await pilot.press("M")
+        assert len(app.asked(GoTo)) == 1
+
+
+async def test_what_is_shown_of_the_checklist_is_exported(desk: Desk) -> None:
+    screen = ChecklistScreen(desk)
+    app = Stage(desk, screen)
+
+    def tell(sentence: str, *, error: bool = False) -> None:
+        assert not error
+
+    async with app.run_test(size=SMALL) as pilot:
+        await settle(pilot)
+        await pilot.press("E", "enter")
+        await settle(pilot)
+        every = app.asked(ExportRequested)[-1]
+        assert every.shown is None
+        await export(desk, every, tell)
+        text = await asyncio.to_thread(Path(every.path).read_text)
+        assert "\\[prod\\] web" in text
+        assert "machines" in text
+        screen.set_filter("status:fail")
+        await settle(pilot)
+        await pilot.press("E", "tab", "enter")
+        await settle(pilot)
+        some = app.asked(ExportRequested)[-1]
+        await export(desk, some, tell)
+        items = json.loads(await asyncio.to_thread(Path(some.path).read_text))["items"]
+        assert {one["status"] for one in items} == {"fail"}
+        assert len(items) == len(screen.table.rows)

@@ -250,8 +250,8 @@ async def test_a_click_counts_from_the_scrolled_view() -> None:
 async def test_the_sorted_column_shows_its_arrow_however_narrow() -> None:
     app = Bench(things(1))
     async with app.run_test(size=(60, 10)) as pilot:
-        app.table.sorted_by = "number"
-        app.table.repaint()
+        app.table.order = (("number", False),)
+        app.table.repaint_header()
         await settled(pilot)
         assert "No▲" in lines(app)[0]
 

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import timedelta
+from shlex import quote
 from typing import Any
 
 import pytest
 
+from cache.machine_clock import LATE_FIRST
 from cache.model import Machine, MachineState, Onboarding
 from screens.desk import Desk
 from screens.machine import MachinePage
 from screens.page import PageScroll
-from screens.requests import CopyRequested, OpenAlert, SyncRequested
+from screens.requests import CopyRequested, DetectionTestRequested, OpenAlert, RetryRequested, SyncRequested
+from screens.steps import StepsPage
 from screens.widgets.document import Document
 from tests.screens.paint import HOSTILE, HOSTILE_SHOWN, painted
 from tests.screens.stage import (
@@ -32,6 +37,7 @@ from tests.screens.stage import (
     put_subscriptions,
     sample_machines,
     settle,
+    shown,
 )
 
 
@@ -72,11 +78,40 @@ async def test_a_pending_machine_tells_when_the_next_step_is_expected_and_then_t
     app = Stage(desk, page)
     async with app.run_test(size=SMALL) as pilot:
         await settle(pilot)
-        assert "The next step is expected in 20m: 2026-03-01 12:20 UTC" in says(app)
+        assert "On time: expected by 2026-03-01 12:20 UTC, in 20m. Overdue from 2026-03-02 11:20 UTC." in says(app)
+        assert "Its clock began 2026-03-01 11:20 UTC, when it was first seen to wait." in says(app)
         advance(desk, minutes=21)
         page.clock_moved()
         await settle(pilot)
-        assert "The next step was expected 1m ago" in says(app)
+        assert "Late by 1m, since 2026-03-01 12:20 UTC. Overdue from 2026-03-02 11:20 UTC, in 22h." in says(app)
+        advance(desk, hours=24)
+        page.clock_moved()
+        await settle(pilot)
+        assert "Overdue by 1h, since 2026-03-02 11:20 UTC; it was expected by 2026-03-01 12:20 UTC." in says(app)
+
+
+@pytest.mark.parametrize("state", [MachineState.HEALTHY, MachineState.UNHEALTHY])
+async def test_what_the_machine_said_of_itself_is_shown_with_its_age_and_when_it_is_old(desk: Desk, state: MachineState) -> None:
+    machine, _ = of_state(MachineState.PENDING)
+    page = MachinePage(desk, machine.id)
+    app = Stage(desk, page)
+    async with app.run_test(size=SMALL) as pilot:
+        await settle(pilot)
+        assert "none that is known" in says(app)
+        assert f"mde-console verify --machine {quote(machine.id)}" in says(app)
+        said = Onboarding(machine.id, state, "it says so", NOW, None, "As it said.", ("healthy: true", "licensed: true"))
+        await desk.fleet.put_onboardings([said])
+        advance(desk, minutes=5)
+        page.clock_moved()
+        await settle(pilot)
+        assert f"{state}, as it said 5m ago: 2026-03-01 12:00 UTC" in painted(app)
+        assert "licensed: true" in says(app)
+        assert "none that is known" not in says(app)
+        assert "verify it again" not in says(app)
+        advance(desk, minutes=60 * 24 * 8)
+        page.clock_moved()
+        await settle(pilot)
+        assert "verify it again" in says(app)
 
 
 async def test_the_page_follows_the_machine_and_stays_where_it_was_scrolled(desk: Desk) -> None:
@@ -92,6 +127,21 @@ async def test_the_page_follows_the_machine_and_stays_where_it_was_scrolled(desk
         assert "pending → installing  (0s so far)" in says(app)
         assert "first seen pending  (5m)" in says(app)
         assert app.screen.query_one(PageScroll).scroll_y == 3
+
+
+async def test_trying_the_extension_again_is_asked_for_and_not_in_a_console_that_is_read_only(desk: Desk) -> None:
+    machine, _ = of_state(MachineState.FAILED)
+    app = Stage(desk, MachinePage(desk, machine.id))
+    async with app.run_test(size=SMALL) as pilot:
+        await settle(pilot)
+        assert "x tries it again" in says(app)
+        await pilot.press("x")
+        assert [one.machine_id for one in app.asked(RetryRequested)] == [machine.id]
+        desk.session = replace(desk.session, read_only=True)
+        await pilot.press("x")
+        await settle(pilot)
+        assert len(app.asked(RetryRequested)) == 1
+        assert any("read-only" in one for one in app.toasts())
 
 
 async def test_keys_scroll_the_page(desk: Desk) -> None:
@@ -213,3 +263,39 @@ async def test_no_text_of_azure_reaches_the_terminal_as_anything_but_text(empty_
             await pilot.press("pagedown")
         assert size[0] < 80 or "[@click=app.quit]x[/]" in lines
         assert app.is_running
+
+
+async def test_the_test_alert_is_asked_for_by_key(desk: Desk) -> None:
+    machine, _ = of_state(MachineState.ONBOARDED)
+    app = Stage(desk, MachinePage(desk, machine.id))
+    async with app.run_test(size=SMALL) as pilot:
+        await settle(pilot)
+        await pilot.press("a")
+        assert [one.machine_id for one in app.asked(DetectionTestRequested)] == [machine.id]
+
+
+async def test_the_clock_of_a_machine_says_what_it_began_with(desk: Desk) -> None:
+    machine, _ = of_state(MachineState.PENDING)
+    enabled = NOW - timedelta(minutes=30)
+    await desk.fleet.put_settings(ALL_ON, "on", "enabled", "on", enabled_at=enabled)
+    await desk.fleet.put_onboardings([an_onboarding(machine, MachineState.LATE, since=enabled, reason=LATE_FIRST)])
+    advance(desk, hours=12)
+    app = Stage(desk, MachinePage(desk, machine.id))
+    async with app.run_test(size=WIDE) as pilot:
+        await settle(pilot)
+        assert "Late by 30m, since 2026-03-01 23:30 UTC" in says(app)
+        assert "Its clock began 2026-03-01 11:30 UTC, when the integration was switched on for its system" in says(app)
+
+
+@pytest.mark.parametrize("size", [SMALL, WIDE])
+async def test_steps_stand_in_full_and_their_commands_are_copied_as_they_are(desk: Desk, size: tuple[int, int]) -> None:
+    long = "powershell.exe " + "x" * 150
+    steps = [("Open it.", ""), ("Run this.", "mkdir 'C:\\x'"), ("Then.", long)]
+    app = Stage(desk, StepsPage(desk, "/m", "[web]", "“Test” (Low)", steps, "After."))
+    async with app.run_test(size=size) as pilot:
+        await settle(pilot)
+        for text in ("Detection test for [web]", "1.  Open it.", "mkdir 'C:\\x'", "After."):
+            assert text in shown(app)
+        assert shown(app).count("x" * 20) >= 1
+        await pilot.press("y")
+        assert app.asked(CopyRequested)[-1].text == f"mkdir 'C:\\x'\n{long}"

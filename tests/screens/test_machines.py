@@ -6,7 +6,9 @@ from dataclasses import replace
 
 import pytest
 
+from cache.filter_language import quoted
 from cache.model import MachineGroup, MachineRow, MachineState, Problem, Source
+from screens.checklist import ChecklistScreen
 from screens.desk import Desk
 from screens.machines import MachinesScreen, expectation, outlook, state_counts, worst_group
 from screens.requests import OpenMachine
@@ -16,14 +18,17 @@ from tests.screens.stage import (
     ALL_ON,
     BLIND,
     EXCLUDED,
+    MACHINE_NAMES,
     NOW,
     SMALL,
     WIDE,
     Stage,
+    a_check,
     a_machine,
     a_subscription,
     advance,
     an_onboarding,
+    machine_id,
     put_machines,
     put_subscriptions,
     sample_machines,
@@ -206,3 +211,46 @@ async def test_the_larger_of_two_groups_in_the_same_state_is_told(desk: Desk) ->
 def test_counts_leave_their_words_where_there_is_no_room() -> None:
     assert state_counts([], 80) == ""
     assert len(sample_machines()) == 16
+
+
+async def test_the_machines_of_a_check_alone_are_shown_until_escape(desk: Desk) -> None:
+    ids = tuple(machine_id(name) for name in MACHINE_NAMES[:3])
+    await desk.fleet.put_checks(ALL_ON, [a_check(ALL_ON, "running", machine_ids=ids), a_check(ALL_ON, "linux", machine_ids=ids[:1])])
+    screen = MachinesScreen(desk)
+    app = Stage(desk, screen)
+    async with app.run_test(size=WIDE) as pilot:
+        await settle(pilot)
+        everything = screen.table.count
+        screen.show_affected(((ALL_ON, "running"),), "The machines [run]")
+        await pilot.pause(0.3)
+        await settle(pilot)
+        assert screen.table.count == screen.total == 3
+        assert "affected by “The machines [run]”" in text_of(app, "#count")
+        screen.set_filter(f"name={quoted(MACHINE_NAMES[1])}")
+        await settle(pilot)
+        await screen.arranged()
+        assert screen.table.count == 1
+        await pilot.press("escape")
+        await settle(pilot)
+        await screen.arranged()
+        assert screen.table.count == 3
+        await desk.fleet.put_checks(ALL_ON, [a_check(ALL_ON, "running", machine_ids=ids[:2])])
+        await pilot.pause(0.3)
+        await settle(pilot)
+        assert screen.table.count == 2
+        await pilot.press("escape")
+        await pilot.pause(0.3)
+        await settle(pilot)
+        assert screen.table.count == everything
+
+
+async def test_a_screen_that_opens_on_the_machines_of_a_check_never_shows_others(desk: Desk) -> None:
+    await desk.fleet.put_checks(ALL_ON, [a_check(ALL_ON, "running", machine_ids=(machine_id(MACHINE_NAMES[0]),))])
+    app = Stage(desk, ChecklistScreen(desk))
+    async with app.run_test(size=SMALL) as pilot:
+        await settle(pilot)
+        screen = MachinesScreen(desk)
+        screen.show_affected(((ALL_ON, "running"),), "It runs")
+        await app.push_screen(screen)
+        await settle(pilot)
+        assert (screen.table.count, screen.total) == (1, 1)

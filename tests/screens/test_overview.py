@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cache.model import MachineState
+from cache.model import Intent, MachineState, Reading, Source
 from screens.attention import Facts, attention
 from screens.desk import Desk
 from screens.overview import OverviewScreen, flow, proportions, summary
 from screens.requests import GoTo
-from tests.screens.stage import ALL_ON, EXCLUDED, NOW, SMALL, WIDE, Stage, advance, settle, shown
+from tests.screens.stage import ALL_ON, EXCLUDED, NOW, SMALL, WIDE, Stage, a_subscription, advance, settle, shown
 
 STATES = [str(state) for state in MachineState]
 
@@ -39,7 +39,7 @@ def test_a_flow_never_is_wider_than_its_room(parts: list[tuple[str, str]], width
 
 
 def test_the_summary_of_nothing_says_so() -> None:
-    text = "\n".join(line.plain for line in summary(Facts(), 80, NOW, timedelta(minutes=30)))
+    text = "\n".join(line.plain for line in summary(Facts(), 80, NOW, lambda _: timedelta(minutes=30)))
     assert "none known yet" in text
     assert "nothing read yet: press r" in text
 
@@ -67,6 +67,19 @@ async def test_the_fleet_is_counted_in_one_look(desk: Desk, size: tuple[int, int
             assert part in screen
         assert "What needs attention next" in screen
         assert ("Lately" in screen) == (size == WIDE)
+
+
+def test_scripts_under_way_are_one_line_and_no_change_in_doubt() -> None:
+    begun = [Intent(number, NOW, "run-script", f"/m/{number}", "", "health script") for number in range(32)]
+    (one,) = attention(Facts(unfinished=begun))
+    assert one.text.startswith("32 scripts that only read")
+    assert (one.screen, one.tone) == ("audit", "busy")
+    first, second = attention(Facts(unfinished=[*begun, Intent(99, NOW, "put-setting", "s/WDATP", "false", "true")]))
+    assert "nobody knows how it ended: put-setting" in first.text
+    assert second == one
+    (test,) = attention(Facts(unfinished=[Intent(1, NOW, "run-detection-test", "/m/1", "", "detection test")]))
+    assert test.text.startswith("1 detection test begun")
+    assert (test.screen, test.tone) == ("audit", "busy")
 
 
 async def test_attention_is_ordered_and_each_line_leads_to_what_it_speaks_of(desk: Desk) -> None:
@@ -132,3 +145,37 @@ async def test_an_empty_cache_says_what_to_do(empty_desk: Desk) -> None:
         await settle(pilot)
         assert "No subscriptions yet: press r to read Azure." in shown(app)
         assert "Press r to read Azure, then 1 to choose subscriptions." in shown(app)
+
+
+def test_how_old_the_data_is_is_told_by_minutes_and_one_subscription_makes_not_a_source_stale() -> None:
+    ages = [Reading(Source.MACHINES, NOW - timedelta(seconds=20), 1999), Reading(Source.MACHINES, NOW - timedelta(hours=3))]
+    old = Reading(Source.ALERTS, NOW - timedelta(hours=1))
+    text = "\n".join(line.plain for line in summary(Facts(readings=[*ages, old]), 140, NOW, lambda _: timedelta(minutes=30)))
+    assert "machines <1m (1 of 2,000 STALE)" in text
+    assert "alerts 1h STALE" in text
+
+
+async def test_what_is_read_of_the_ages_of_two_thousand_subscriptions_is_a_line_for_each_reading(empty_desk: Desk) -> None:
+    many = [a_subscription(number) for number in range(2000)]
+    await empty_desk.fleet.put_subscriptions(many, complete=True)
+    await empty_desk.fleet.settle(Source.MACHINES, [one.id for one in many[:1500]])
+    advance(empty_desk, minutes=40)
+    await empty_desk.fleet.settle(Source.MACHINES, [one.id for one in many[1500:]])
+    screen = OverviewScreen(empty_desk)
+    app = Stage(empty_desk, screen)
+    async with app.run_test(size=SMALL) as pilot:
+        await settle(pilot)
+        assert [one.subscriptions for one in screen._facts.readings] == [1500, 500]
+        assert "machines <1m (1,500 of 2,000 STALE)" in " ".join(shown(app).split())
+        await empty_desk.fleet.still_fresh(Source.MACHINES)
+        await settle(pilot)
+        assert [one.subscriptions for one in screen._facts.readings] == [2000]
+
+
+async def test_scripts_under_way_are_shown_with_the_way_to_them(desk: Desk) -> None:
+    await desk.journal.begin("ann", "run-script", "/m/1", "", "health script")
+    app = Stage(desk, OverviewScreen(desk))
+    async with app.run_test(size=WIDE) as pilot:
+        await settle(pilot)
+        assert "script that only read" in shown(app)
+        assert "→ 8 Audit" in shown(app)

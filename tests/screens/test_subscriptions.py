@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from cache.fleet import FleetCache
 from cache.model import Problem, Source, SubscriptionRow
 from screens.coverage import Coverage, compact_states, coverage, next_step
 from screens.desk import Desk
@@ -29,7 +30,10 @@ from tests.screens.stage import (
     UNREGISTERED,
     WIDE,
     Stage,
+    a_machine,
     a_subscription,
+    an_onboarding,
+    put_machines,
     settle,
     shown,
     text_of,
@@ -261,3 +265,33 @@ async def test_a_changed_session_is_read_only_by_word(desk: Desk) -> None:
     async with app.run_test(size=SMALL) as pilot:
         await settle(pilot)
         assert "READ-ONLY" in shown(app)
+
+
+async def test_a_choice_reads_the_choice_alone_and_a_changed_machine_no_alert(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[str] = []
+
+    def noted(name: str) -> None:
+        true = getattr(FleetCache, name)
+
+        async def call(fleet: FleetCache, *values: Any) -> Any:
+            read.append(name)
+            return await true(fleet, *values)
+
+        monkeypatch.setattr(FleetCache, name, call)
+
+    for name in ("subscription_records", "states_by_subscription", "open_alerts_by_subscription"):
+        noted(name)
+    screen = SubscriptionsScreen(desk)
+    app = Stage(desk, screen)
+    async with app.run_test(size=SMALL) as pilot:
+        await settle(pilot)
+        assert sorted(read) == ["open_alerts_by_subscription", "states_by_subscription", "subscription_records"]
+        read.clear()
+        await desk.fleet.select({EXCLUDED})
+        await settle(pilot)
+        assert read == []
+        assert "1 chosen" in text_of(app, "#count")
+        machine = a_machine("another", EXCLUDED)
+        await put_machines(desk, [(machine, an_onboarding(machine))])
+        await settle(pilot)
+        assert read == ["states_by_subscription"]

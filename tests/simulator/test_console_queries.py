@@ -78,7 +78,11 @@ COLUMNS = {
     "alerts_since": NARROW,
     "alerts_some": [*NARROW, *WIDE],
     "alerts_digest": ["status", "severity", "alerts", "newest", "seconds"],
+    "alerts_by_subscription": ["subscriptionId", "status", "alerts", "seconds"],
     "plans": ["id", "subscriptionId", "tier", "subPlan"],
+    "plans_digest": ["tier", "subPlan", "subscriptions", "mark"],
+    "workspaces": ["id", "name", "subscriptionId", "location", "workspaceId"],
+    "agents": ["id", "machineId", "workspaceId"],
     "assessments": ["id", "name", "subscriptionId", "code", "cause", "description"],
 }
 

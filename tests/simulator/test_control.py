@@ -104,3 +104,15 @@ async def test_what_is_wrong_is_said(control: Api, method: str, path: str, body:
     answer = await control(method, path, json=body)
     assert answer.status == status
     assert answer.message
+
+
+async def test_somebody_runs_the_detection_test_on_a_machine(sim: Simulator, control: Api) -> None:
+    subscription = sim.world.subscriptions[sim.subscription("all-on")]
+    now = sim.clock.now()
+    found = ((one, sim.world.defender(one, now)) for one in sim.world.machines(subscription.id))
+    machine = next(one for one, extension in found if extension is not None and extension.outcome == "succeeded")
+    answer = await control("POST", "/simulator/detection-test", json={"machine": machine.id})
+    assert answer.status == 202
+    sim.clock.advance(DAY / 24)
+    assert [one.machine.id for one in sim.alerts.until(subscription, sim.clock.now()) if one.forced] == [machine.id]
+    assert (await control("POST", "/simulator/detection-test", json={"machine": "/none"})).status == 400

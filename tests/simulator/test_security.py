@@ -89,7 +89,13 @@ async def test_an_unregistered_subscription_answers_404_or_401_until_it_is_regis
         assert settings.value.error.code == alerts.value.error.code == "Subscription Not Registered"
         provider = await api("GET", f"/subscriptions/{subscription}/providers/Microsoft.Security")
         assert provider.body["registrationState"] == "NotRegistered"
-        await api("POST", f"/subscriptions/{subscription}/providers/Microsoft.Security/register")
+        begun = await api("POST", f"/subscriptions/{subscription}/providers/Microsoft.Security/register")
+        assert begun.body["registrationState"] == "Registering"
+        seen = []
+        while "Registered" not in seen:
+            provider = await api("GET", f"/subscriptions/{subscription}/providers/Microsoft.Security")
+            seen.append(provider.body["registrationState"])
+        assert set(seen[:-1]) == {"Registering"}
         assert "MCAS" in await _settings(client)
     assert len(sim.requests.of("POST", "/register")) == 1
 

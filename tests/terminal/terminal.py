@@ -15,6 +15,7 @@ import time
 from collections.abc import Mapping, Sequence
 
 import pyte
+from wcwidth import wcwidth
 
 KEYS = {
     "enter": "\r",
@@ -37,6 +38,11 @@ KEYS = {
 }
 
 # What pyte would print as text: private modes with <, = and >, kitty keys, cursor shapes, DCS, APC and OSC strings.
+_QUESTIONS = {b"\x1b[c": b"\x1b[?62;22c", b"\x1b[6n": b"\x1b[1;1R", b"\x1b[?2026$p": b"\x1b[?2026;2$y"}
+"""What is asked, and what a terminal answers."""
+
+_ASKED = re.compile(b"|".join(map(re.escape, _QUESTIONS)))
+
 _UNKNOWN_TO_PYTE = re.compile(
     rb"\x1b\[[<>=][0-9;]*[a-zA-Z]|\x1b\[\?[0-9;]*\$p|\x1b\[[0-9;]* q|\x1b\[\?u|\x1b[P_^X].*?\x1b\\|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)",
     re.DOTALL,
@@ -52,6 +58,7 @@ class Terminal:
         self.screen = pyte.Screen(columns, rows)
         self._stream = pyte.ByteStream(self.screen)
         self._pending = b""
+        self._unanswered = b""
         self.raw = bytearray()
         self._lock = threading.Lock()
         self._changed = threading.Condition(self._lock)
@@ -87,12 +94,28 @@ class Terminal:
     def text(self) -> str:
         """The screen as lines of text."""
         with self._lock:
-            return "\n".join(line.rstrip() for line in self.screen.display)
+            try:
+                return "\n".join(line.rstrip() for line in self.screen.display)
+            except IndexError:  # the emulator cannot show half a wide character
+                return "\n".join(self._line(row).rstrip() for row in range(self.screen.lines))
+
+    def _line(self, row: int) -> str:
+        """A line of the screen. Half a wide character, as when the other half has just been written over, is a blank."""
+        cells = [self.screen.buffer[row][column].data for column in range(self.screen.columns)]
+        said = []
+        for place, cell in enumerate(cells):
+            second_half = not cell and place > 0 and wcwidth(cells[place - 1][:1] or " ") == 2
+            if not second_half:
+                said.append(cell or " ")
+        return "".join(said)
 
     def press(self, *keys: str) -> None:
         """Send keys by name, or any other text as it is."""
         for key in keys:
-            os.write(self._master, KEYS.get(key, key).encode())
+            self._send(KEYS.get(key, key).encode())
+
+    def _send(self, data: bytes) -> None:
+        os.write(self._master, data)
 
     def resize(self, columns: int, rows: int) -> None:
         """Give the terminal another size."""
@@ -135,13 +158,23 @@ class Terminal:
                 with self._changed:
                     self._changed.notify_all()
                 return
-            for question, answer in ((b"\x1b[c", b"\x1b[?62;22c"), (b"\x1b[6n", b"\x1b[1;1R"), (b"\x1b[?2026$p", b"\x1b[?2026;2$y")):
-                if question in chunk:
-                    os.write(self._master, answer)
-            with self._changed:
-                self.raw += chunk
-                self._feed(chunk)
-                self._changed.notify_all()
+            self._arrived(chunk)
+
+    def _arrived(self, chunk: bytes) -> None:
+        """Bytes have come to the terminal: answer what is asked, and show them."""
+        whole = self._unanswered + chunk
+        end = 0
+        for asked in _ASKED.finditer(whole):
+            end = asked.end()
+            self._answer(asked.group())
+        self._unanswered = whole[max(end, len(whole) - 8) :]
+        with self._changed:
+            self.raw += chunk
+            self._feed(chunk)
+            self._changed.notify_all()
+
+    def _answer(self, question: bytes) -> None:
+        self._send(_QUESTIONS[question])
 
     def _feed(self, chunk: bytes) -> None:
         whole = self._pending + chunk

@@ -74,6 +74,14 @@ def journals(home: Path) -> list[tuple[str, str, str]]:
     return asyncio.run(read())
 
 
+def test_a_device_code_is_shown_over_the_remembered_fleet_too(tmp_path: Path) -> None:
+    for _ in range(2):
+        with demo(tmp_path) as terminal:
+            signed_in(terminal)
+            terminal.press("q")
+            assert terminal.wait_end() == 0
+
+
 @pytest.mark.slow
 def test_the_main_job_is_walked_with_keys_alone_at_80_by_24(tmp_path: Path) -> None:
     with demo(tmp_path) as terminal:
@@ -94,6 +102,10 @@ def test_the_main_job_is_walked_with_keys_alone_at_80_by_24(tmp_path: Path) -> N
         terminal.wait_for("none chosen")
         terminal.press("5")
         terminal.wait_for("Severity", "○ active", "open", timeout=30)
+        terminal.press("/", "retail", "enter")
+        terminal.wait_for("filter “retail”")
+        terminal.press("o")  # of an open one, where there is the right to close it
+        terminal.wait_for("open only")
         terminal.press("v")
         terminal.wait_for("set to Resolved", timeout=30)
         terminal.press("q")
@@ -119,6 +131,8 @@ def test_hostile_text_reaches_no_byte_of_any_screen(tmp_path: Path) -> None:
             ("3", "chosen"),
             ("4", "Reason"),
             ("5", "Severity"),
+            ("R", "All four"),
+            ("8", "audit trail"),
             ("9", "Log"),
             ("0", "Overview"),
             ("1", "Subscription▲"),
@@ -133,7 +147,7 @@ def test_hostile_text_reaches_no_byte_of_any_screen(tmp_path: Path) -> None:
             terminal.wait_for("Esc goes back")
             terminal.press("pagedown")
             terminal.press("escape")
-            terminal.wait_for("Severity")
+            terminal.wait_for("Severity", gone="Esc goes back")
             terminal.press("down")
         terminal.press("4")
         terminal.wait_for("Reason")
@@ -142,7 +156,7 @@ def test_hostile_text_reaches_no_byte_of_any_screen(tmp_path: Path) -> None:
             terminal.wait_for("Esc goes back")
             terminal.press("pagedown")
             terminal.press("escape")
-            terminal.wait_for("Reason")
+            terminal.wait_for("Reason", gone="Esc goes back")
             terminal.press("pagedown")
         terminal.press("q")
         assert terminal.wait_end() == 0
@@ -186,6 +200,17 @@ def test_a_dropped_ssh_session_ends_the_console_and_its_simulator(tmp_path: Path
                 break
             time.sleep(0.05)
         assert not any(Path(f"/proc/{child}").exists() for child in children)
+
+
+def test_a_mistake_in_the_rules_file_is_told_with_its_line_and_the_console_goes_on(tmp_path: Path) -> None:
+    (tmp_path / "rules.toml").write_text('# 1\n# 2\n# 3\n# 4\n# 5\n[[rule]]\nlayers = "extension"\n')
+    with demo(tmp_path, columns=180, rows=40) as terminal:
+        signed_in(terminal)
+        terminal.press("9")
+        terminal.press("/", "layers", "enter")  # the line under the cursor is told in full
+        terminal.wait_for("rules.toml, line 7, column 1", "“layers” is not part of a rule")
+        terminal.press("q")
+        assert terminal.wait_end() == 0
 
 
 def _children(pid: int) -> list[int]:

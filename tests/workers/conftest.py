@@ -12,6 +12,7 @@ import pytest
 
 from cache.activity import Activity
 from console.clouds import load_cloud
+from console.gateway.transport import Sleep
 from console.paths import Paths
 from console.session import Connection, Setup, connect
 from console.settings import Settings
@@ -46,7 +47,9 @@ async def connect_as(simulator: Simulator, tmp_path: Path) -> AsyncIterator[Conn
     """Connects as a principal of the simulator (Ada unless said otherwise) with a home of its own; everything is closed at the end."""
     async with AsyncExitStack() as stack:
 
-        async def connect_now(principal: str = "ada", **options: Any) -> Connection:
+        async def connect_now(
+            principal: str = "ada", sleep: Sleep = no_wait, simulator: Simulator = simulator, **options: Any
+        ) -> Connection:
             setup = Setup(
                 Paths(tmp_path / "home"),
                 Settings(),
@@ -57,7 +60,7 @@ async def connect_as(simulator: Simulator, tmp_path: Path) -> AsyncIterator[Conn
                 environ={"MDE_CONSOLE_TOKEN": simulator.token(principal)},
                 **options,
             )
-            connection = await connect(setup, Activity(setup.clock), sleep=no_wait)
+            connection = await connect(setup, Activity(setup.clock), sleep=sleep)
             stack.push_async_callback(connection.close)
             return connection
 

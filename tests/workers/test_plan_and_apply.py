@@ -11,8 +11,9 @@ import pytest
 from cache.model import PlanAction
 from console.session import Connection
 from console.simulator import Simulator
-from console.workers.apply import Refused, apply_plan, reconcile
+from console.workers.apply import Refused, apply_plan
 from console.workers.plan import make_plan
+from console.workers.recovery import reconcile
 from console.workers.sync import sync
 from tests.workers.conftest import Connect
 

@@ -113,6 +113,7 @@ async def test_machines_come_aboard_as_the_clock_runs_and_each_change_is_an_even
 
 async def test_no_check_passes_on_data_that_could_not_be_read(simulator: Simulator, ada: Connection) -> None:
     simulator.faults.add("500:1:/Microsoft.Security/")
+    simulator.faults.add("500:1:/Microsoft.ResourceGraph/")
     await sync(ada.work)
     good = simulator.subscription("all-on")
     by_id = {one.id: one for one in await ada.fleet.checks([good])}

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from console.simulator.names import LOCATIONS
+from console.simulator.roles import allows
 from console.simulator.routes import Routes
-from console.simulator.wire import ArmError, Call, Json, Reply, group_not_found, paged
+from console.simulator.wire import ArmError, Call, Json, Reply, forbidden, group_not_found, paged
 from console.simulator.world import Subscription, Tenant
 
 routes = Routes()
+
+LOOKS = 3
+"""Looks at a registration after which it is done."""
 
 _PROVIDERS: dict[str, tuple[str, ...]] = {
     "Microsoft.Authorization": ("roleAssignments", "roleDefinitions", "permissions"),
@@ -64,16 +68,24 @@ async def list_providers(call: Call) -> Reply:
 
 @routes.add("GET", "/subscriptions/{subscription}/providers/{namespace}")
 async def get_provider(call: Call) -> Reply:
+    subscription = call.subscription
+    if subscription.registering and call.params["namespace"].lower() == "microsoft.security":
+        subscription.registering -= 1
+        if not subscription.registering:
+            subscription.registered = True
+            subscription.revision += 1
     return Reply(_provider(call.subscription, _known(call.params["namespace"])))
 
 
-@routes.add(
-    "POST", "/subscriptions/{subscription}/providers/{namespace}/register", "Microsoft.Resources/subscriptions/providers/register/action"
-)
+@routes.add("POST", "/subscriptions/{subscription}/providers/{namespace}/register")
 async def register_provider(call: Call) -> Reply:
+    """Begin a registration, which takes Azure a minute or two. The right to it is the provider's own."""
     namespace = _known(call.params["namespace"])
-    if namespace == "Microsoft.Security":
-        call.subscription.registered = True
+    action = f"{namespace}/register/action"
+    if not allows(call.box.world.roles(call.principal, call.subscription), action):
+        raise forbidden(call.principal, action, f"/subscriptions/{call.subscription.id}")
+    if namespace == "Microsoft.Security" and not call.subscription.registered and not call.subscription.registering:
+        call.subscription.registering = LOOKS
     return Reply(_provider(call.subscription, namespace))
 
 
@@ -126,11 +138,12 @@ def _group(subscription: Subscription, name: str) -> Json:
 
 def _provider(subscription: Subscription, name: str) -> Json:
     registered = name != "Microsoft.Security" or subscription.registered
+    coming = not registered and subscription.registering > 0
     return {
         "id": f"/subscriptions/{subscription.id}/providers/{name}",
         "namespace": name,
         "registrationPolicy": "RegistrationRequired",
-        "registrationState": "Registered" if registered else "NotRegistered",
+        "registrationState": "Registered" if registered else "Registering" if coming else "NotRegistered",
         "resourceTypes": [{"resourceType": kind, "locations": list(LOCATIONS), "apiVersions": ["2022-01-01"]} for kind in _PROVIDERS[name]],
     }
 
