@@ -13,12 +13,13 @@ from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
+from screens.uncovered import Uncovering
 from screens.widgets.line_table import Cell, Column, LineTable
 
 Row = TypeVar("Row")
 
 
-class ChoiceDialog(ModalScreen[str | None], Generic[Row]):
+class ChoiceDialog(Uncovering, ModalScreen[str | None], Generic[Row]):
     """Asks a question that a row of a table answers: the id of the row, or ``None``. A subclass renders the rows."""
 
     COLUMNS: ClassVar[tuple[Column, ...]] = ()

@@ -18,6 +18,7 @@ from cache.errors import CacheError
 from cache.model import Source
 from cache.writing import AGES
 from screens.desk import Desk
+from screens.uncovered import Uncovering
 from screens.widgets.key_line import KeyLine
 from screens.widgets.status_bar import StatusBar
 from screens.words import SMALLEST
@@ -42,7 +43,7 @@ SLOW_TICKS = 10
 """On a slow line the clocks on the screen move on once in so many seconds."""
 
 
-class ConsoleScreen(Screen[None]):
+class ConsoleScreen(Uncovering, Screen[None]):
     """A main screen. A subclass names the cache tables it shows and the sources these stand on, composes its ``body``, reads in ``load``.
 
     ``load`` is called when the screen appears and, at most every :data:`COALESCE` seconds, after any of ``TABLES`` has changed;

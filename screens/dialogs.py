@@ -15,6 +15,7 @@ from textual.widget import Widget
 from textual.widgets import Button, Input, Static
 
 from cache.text import clean_lines
+from screens.uncovered import Uncovering
 
 TYPED_OF_ID = 8
 """How many characters of a subscription's id are typed where its name cannot be."""
@@ -37,7 +38,7 @@ MINIMUM_LINES = 3
 """Lines of text that a dialog shows on the smallest terminal; the dialog as a whole scrolls then."""
 
 
-class Dialog(ModalScreen[bool]):
+class Dialog(Uncovering, ModalScreen[bool]):
     """A title, what there is to know, and two buttons. Answers whether it was confirmed."""
 
     AUTO_FOCUS: ClassVar[str | None] = "#cancel"

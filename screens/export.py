@@ -17,6 +17,7 @@ from textual.screen import ModalScreen, Screen
 from textual.widgets import Input, Static
 
 from screens.requests import ExportRequested
+from screens.uncovered import Uncovering
 
 ENDINGS = (".md", ".json")
 FOLDER = "reports"
@@ -28,7 +29,7 @@ def offered(home: Path, name: str, now: datetime) -> str:
     return str(home / FOLDER / f"{name}-{now:%Y-%m-%d-%H%M}.md")
 
 
-class ExportDialog(ModalScreen[tuple[str, bool] | None]):
+class ExportDialog(Uncovering, ModalScreen[tuple[str, bool] | None]):
     """Asks for the path of a document. Answers it, and whether what is there already is to be replaced; ``None``: nothing is written."""
 
     AUTO_FOCUS: ClassVar[str | None] = "#export-path"

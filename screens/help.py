@@ -13,6 +13,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Input, Static
 
 from screens.actions import EVERYWHERE, SCOPES, Action, of_scope
+from screens.uncovered import Uncovering
 from screens.widgets.document import Block, Document, heading
 
 KEY_NAMES = {
@@ -86,7 +87,7 @@ def _passes(words: list[str], *texts: str) -> bool:
     return all(word in haystack for word in words)
 
 
-class HelpScreen(ModalScreen[None]):
+class HelpScreen(Uncovering, ModalScreen[None]):
     """The keys. What is typed filters them; Esc clears the filter, then closes."""
 
     AUTO_FOCUS: ClassVar[str | None] = "#help-filter"

@@ -16,6 +16,7 @@ from textual.widget import Widget
 from textual.widgets import Button, Static, TextArea
 
 from cache.text import clean_lines
+from screens.uncovered import Uncovering
 
 LONGEST = 1_000_000
 """Characters that are taken: the output of a machine is some thousand."""
@@ -39,7 +40,7 @@ class Pasted(TextArea):
         """Too much was pasted."""
 
 
-class PasteDialog(ModalScreen[str | None]):
+class PasteDialog(Uncovering, ModalScreen[str | None]):
     """Asks for the output of one machine. Answers the text, or ``None``."""
 
     AUTO_FOCUS: ClassVar[str | None] = "#pasted"

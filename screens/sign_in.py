@@ -18,6 +18,7 @@ from textual.widgets import Static
 from cache.clock import Clock
 from cache.text import clean, clean_lines
 from screens.requests import CopyRequested, SignInRequested
+from screens.uncovered import Uncovering
 from screens.widgets.key_line import KeyLine
 from screens.words import span
 
@@ -49,7 +50,7 @@ def qr_code(text: str) -> tuple[str, ...]:
     )
 
 
-class SignInScreen(ModalScreen[None]):
+class SignInScreen(Uncovering, ModalScreen[None]):
     """The sign-in as it goes on. The app calls ``show_progress``, ``show_prompt`` and ``show_failure``."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
