@@ -17,8 +17,8 @@ from screens.requests import ApplyRequested
 from screens.widgets.document import Block, Document
 from screens.widgets.line_table import LineTable
 from tests.screens.paint import painted
+from tests.screens.plan_samples import EXCLUDE, a_plan, a_subscription_plan
 from tests.screens.stage import SMALL, Stage, a_subscription, advance, put_subscriptions, settle, text_of
-from tests.screens.test_enable import EXCLUDE, a_plan, a_subscription_plan
 
 MANY = 2000
 MACHINES = 20
