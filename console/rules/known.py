@@ -8,7 +8,7 @@ from datetime import datetime
 from functools import wraps
 
 from cache.machine_reports import MachineReport
-from cache.model import Assessment, Check, CheckStatus, Machine, MachineState, Onboarding, Problem, Source, Subscription
+from cache.model import Assessment, Check, CheckStatus, Machine, MachineState, Problem, Source, Subscription
 from console.rules.conflicts import fanotify_conflict, other_edr
 from console.rules.extensions import SUCCEEDED, defender_extension, extension_state, log_analytics_extension
 from console.rules.rights import READ_ARC, READ_VMS, allows
@@ -62,12 +62,6 @@ class Alike:
     state: MachineState | None
     ids: tuple[str, ...]
     silent_since: datetime | None = None
-
-
-def alike(machines: Iterable[Machine], onboardings: Mapping[str, Onboarding]) -> list[Alike]:
-    """Machines as the checks look at them. ``onboardings`` is keyed by lower-cased machine id."""
-    states = ((one, onboardings.get(one.id.lower())) for one in machines)
-    return [Alike(Kind.of(one), None if state is None else state.state, (one.id,), one.status_at) for one, state in states]
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,14 +6,14 @@ Each check is a function of what is known; the order of :data:`CHECKS` is the or
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
 
 from cache.machine_reports import MachineReport
-from cache.model import Assessment, Check, CheckStatus, Machine, Onboarding, Problem, Subscription, Tick
+from cache.model import Assessment, Check, CheckStatus, Problem, Subscription, Tick
 from console.rules import machine_checks, subscription_checks
-from console.rules.known import Alike, Known, alike
+from console.rules.known import Alike, Known
 from console.rules.told_checks import by_kind
 
 CHECKS: tuple[Callable[[Known], Check], ...] = (
@@ -25,68 +25,11 @@ CHECKS: tuple[Callable[[Known], Check], ...] = (
 )
 """Every check, in the order of the list."""
 
-CHECK_IDS = (
-    "right-to-enable",
-    "right-to-see-machines",
-    "right-to-triage",
-    "cloud",
-    "subscription-state",
-    "provider",
-    "servers-plan",
-    "integration",
-    "linux",
-    "unified-solution",
-    "log-analytics-agent",
-    "connectivity-linux",
-    "connectivity-windows",
-    "arc-connection",
-    "running",
-    "supported-systems",
-    "machine-system",
-    "fanotify",
-    "extensions",
-    "edr-recommendations",
-    "tenant-move",
-    "data-location",
-    "licence",
-    "other-edr",
-    "portal-access",
-)
-"""The ids on which scripts and ticks rely, in the same order. They never change their meaning."""
-
 WITHOUT_INTEGRATION = frozenset(("right-to-see-machines", "right-to-triage", "cloud", "subscription-state", "provider"))
 """What still matters in a cloud that has no integration: its alerts can be looked at."""
 
 
 def checks_of(
-    subscription: Subscription,
-    machines: Sequence[Machine],
-    onboardings: Mapping[str, Onboarding],
-    assessments: Sequence[Assessment],
-    problems: Sequence[Problem],
-    ticks: Sequence[Tick],
-    *,
-    integration_supported: bool,
-    azure_portal: str,
-    now: datetime,
-    reports: Sequence[MachineReport] = (),
-) -> list[Check]:
-    """Every check for ``subscription``, each exactly once. ``onboardings`` is keyed by lower-cased machine id."""
-    groups = alike(machines, onboardings)
-    return checks_of_alike(
-        subscription,
-        groups,
-        assessments,
-        problems,
-        ticks,
-        integration_supported=integration_supported,
-        azure_portal=azure_portal,
-        now=now,
-        reports=reports,
-    )
-
-
-def checks_of_alike(
     subscription: Subscription,
     machines: Sequence[Alike],
     assessments: Sequence[Assessment],
@@ -98,7 +41,7 @@ def checks_of_alike(
     now: datetime,
     reports: Sequence[MachineReport] = (),
 ) -> list[Check]:
-    """The same of machines that have been put together where they are alike.
+    """Every check for ``subscription``, each exactly once. Machines come put together where they are alike.
 
     A manual step that somebody ticked passes, with who and when.
     """

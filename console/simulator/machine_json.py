@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 
 from console.simulator.clock import DAY, iso, iso_offset
-from console.simulator.machines import ARC, VM, Machine
+from console.simulator.machines import ARC, Machine
 from console.simulator.onboarding import Extension
 from console.simulator.wire import Json
 from console.simulator.world import World
@@ -258,10 +258,6 @@ def arc_extension_json(machine: Machine, extension: Extension) -> Json:
             },
         },
     }
-
-
-def machine_json(world: World, machine: Machine, now: float) -> Json:
-    return vm_json(machine) if machine.kind == VM else arc_json(world, machine, now)
 
 
 def extension_json(machine: Machine, extension: Extension, *, view: bool) -> Json:

@@ -26,7 +26,7 @@ from console.rules import own
 from console.rules.known import Alike, Kind
 from console.rules.machine_judgement import with_reports
 from console.rules.onboarding import WAITING, onboarding_of
-from console.rules.prerequisites import checks_of_alike
+from console.rules.prerequisites import checks_of
 from console.settings import OWN_RULES
 
 T = TypeVar("T", Assessment, MachineReport, Problem, Tick)
@@ -161,7 +161,7 @@ async def _checklists(fleet: FleetCache, clock: Clock, cloud: Cloud, ids: Sequen
     kinds: dict[int, Kind] = {}
 
     def checklist(key: str, subscription: Subscription) -> list[Check]:
-        return checks_of_alike(
+        return checks_of(
             subscription,
             kept(key),
             assessments[key],

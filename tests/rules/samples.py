@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from cache.model import Extension, Machine, MachineState, Onboarding, Permission, Subscription
+from console.rules.known import Alike, Kind
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 SUB = "11111111-2222-3333-4444-555555555555"
@@ -185,3 +187,9 @@ previous_states = st.none() | st.builds(
     since=times,
     due=times,
 )
+
+
+def alike(machines: Iterable[Machine], onboardings: Mapping[str, Onboarding] | None = None) -> list[Alike]:
+    """Machines as the checks look at them, none put together with another. ``onboardings`` is keyed by lower-cased machine id."""
+    states = ((one, (onboardings or {}).get(one.id.lower())) for one in machines)
+    return [Alike(Kind.of(one), None if state is None else state.state, (one.id,), one.status_at) for one, state in states]

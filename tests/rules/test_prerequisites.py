@@ -10,10 +10,23 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from cache.check_sources import RESTS_ON
 from cache.model import Assessment, Check, CheckStatus, Extension, Machine, Onboarding, Permission, Problem, Source, Subscription, Tick
 from console.rules.onboarding import onboarding_of
 from console.rules.prerequisites import CHECKS, checks_of
-from tests.rules.samples import NOW, SUB, a_machine, a_server, a_subscription, defender, log_analytics, machines, subscriptions, trend_micro
+from tests.rules.samples import (
+    NOW,
+    SUB,
+    a_machine,
+    a_server,
+    a_subscription,
+    alike,
+    defender,
+    log_analytics,
+    machines,
+    subscriptions,
+    trend_micro,
+)
 
 PASS, FAIL, WARN, MANUAL, UNKNOWN, NA = (
     CheckStatus.PASS,
@@ -23,33 +36,6 @@ PASS, FAIL, WARN, MANUAL, UNKNOWN, NA = (
     CheckStatus.UNKNOWN,
     CheckStatus.NOT_APPLICABLE,
 )
-IDS = {
-    "right-to-enable",
-    "right-to-see-machines",
-    "right-to-triage",
-    "cloud",
-    "subscription-state",
-    "provider",
-    "servers-plan",
-    "integration",
-    "linux",
-    "unified-solution",
-    "log-analytics-agent",
-    "connectivity-linux",
-    "connectivity-windows",
-    "arc-connection",
-    "running",
-    "supported-systems",
-    "machine-system",
-    "fanotify",
-    "extensions",
-    "edr-recommendations",
-    "tenant-move",
-    "data-location",
-    "licence",
-    "other-edr",
-    "portal-access",
-}
 EDR = "06e3a6db-6c0c-4ad9-943f-31d9d73ecf6c"
 AGENT = "d1db3318-01ff-16de-29eb-28b344515626"
 MANUAL_STEPS = ("tenant-move", "data-location", "portal-access", "connectivity-linux", "connectivity-windows", "fanotify")
@@ -68,8 +54,7 @@ def checks(
         onboardings = {one.id.lower(): onboarding_of(one, subscription, now=NOW) for one in fleet}
     found = checks_of(
         subscription,
-        fleet,
-        onboardings,
+        alike(fleet, onboardings),
         assessments,
         problems,
         ticks,
@@ -94,7 +79,7 @@ def assessed(machine: Machine, key: str, verdict: str) -> Assessment:
 
 
 def test_every_prerequisite_of_the_seed_is_there_once() -> None:
-    assert set(checks(a_subscription())) == IDS
+    assert set(checks(a_subscription())) == set(RESTS_ON)
 
 
 def test_every_check_says_what_it_does_in_its_docstring() -> None:
@@ -113,7 +98,7 @@ def test_any_subscription_gets_every_check_and_what_does_not_hold_says_who_must_
 ) -> None:
     fleet = [replace(one, id=f"/subscriptions/s/m{number}") for number, one in enumerate(fleet)]
     found = checks(subscription, fleet, problems=[problem(one) for one in failing], supported=supported)
-    assert set(found) == IDS
+    assert set(found) == set(RESTS_ON)
     known = {one.id for one in fleet}
     for one in found.values():
         assert one.subscription_id == SUB
@@ -377,11 +362,11 @@ def test_a_tick_turns_a_manual_step_into_a_pass_with_who_and_when(id: str) -> No
     after = checks(a_subscription(), fleet, ticks=[tick])
     assert before[id].status is MANUAL
     assert (after[id].status, after[id].ticked_by, after[id].ticked_at) == (PASS, "ann@contoso.example", NOW)
-    assert {one for one in IDS if before[one] != after[one]} == {id}
+    assert {one for one in RESTS_ON if before[one] != after[one]} == {id}
 
 
 def test_a_tick_does_not_overrule_what_was_found() -> None:
-    ticks = [Tick(SUB, id, "ann@contoso.example", NOW) for id in sorted(IDS)]
+    ticks = [Tick(SUB, id, "ann@contoso.example", NOW) for id in sorted(RESTS_ON)]
     found = checks(a_subscription(linux="excluded"), [a_machine(extensions=(trend_micro(),))], ticks=ticks)
     assert found["linux"].status is FAIL
     assert found["fanotify"].status is FAIL

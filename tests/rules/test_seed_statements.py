@@ -14,7 +14,7 @@ from console.rules.onboarding import OVERDUE, onboarding_of
 from console.rules.planning import LINUX_STAYS
 from console.rules.prerequisites import checks_of
 from console.rules.systems import EXTENSION, LOG_ANALYTICS, SEED_2021, TODAY, judge_system
-from tests.rules.samples import NOW, a_machine, a_server, a_subscription, defender
+from tests.rules.samples import NOW, a_machine, a_server, a_subscription, alike, defender
 
 
 def test_an_extension_that_somebody_removes_comes_back_and_offboards_nothing() -> None:
@@ -77,5 +77,5 @@ def test_what_is_known_of_the_service_has_its_source_and_its_date() -> None:
 
 
 def test_fapolicyd_is_no_conflict_where_it_is_allowed() -> None:
-    found = checks_of(a_subscription(), [a_machine()], {}, [], [], [], integration_supported=True, azure_portal="", now=NOW)
+    found = checks_of(a_subscription(), alike([a_machine()]), [], [], [], integration_supported=True, azure_portal="", now=NOW)
     assert "fapolicyd may, on RHEL and Fedora" in next(one for one in found if one.id == "fanotify").remedy

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from cache.check_sources import RESTS_ON
 from console.cli import VERBS
-from console.rules.prerequisites import CHECK_IDS
 
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "docs" / "seed.md").read_text(encoding="utf-8")
@@ -61,7 +61,7 @@ def missing(named: str) -> str:
     if named.startswith("mde-console "):
         return "" if named.split()[1] in VERBS else "no such verb"
     if "/" not in named:
-        return "" if named in CHECK_IDS else "no such check"
+        return "" if named in RESTS_ON else "no such check"
     path, _, name = named.partition(":")
     if not path.startswith(("console/", "screens/", "cache/")) or not (ROOT / path).is_file():
         return "no such module"
@@ -90,7 +90,7 @@ def test_every_statement_has_a_place_and_a_test_that_are_there(row: Row) -> None
 
 def test_every_check_stands_in_the_table() -> None:
     named = {one for row in rows() for one in _NAMED.findall(row[2])}
-    assert set(CHECK_IDS) <= named
+    assert set(RESTS_ON) <= named
 
 
 @pytest.mark.parametrize("named", ["no-such-check", "console/rules/nothing.py", "console/rules/systems.py:NOTHING", "mde-console dance"])

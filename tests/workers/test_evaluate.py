@@ -25,11 +25,11 @@ from console.clouds import load_cloud
 from console.rules.machine_checks import EDR_KEYS
 from console.rules.machine_judgement import Judgement, with_reports
 from console.rules.onboarding import onboarding_of
-from console.rules.prerequisites import checks_of, checks_of_alike
+from console.rules.prerequisites import checks_of
 from console.workers import evaluate as module
 from console.workers.evaluate import evaluate, settle_states
 from console.workers.verify import keep_judgement
-from tests.rules.samples import NOW, a_machine, a_server, defender, log_analytics, trend_micro
+from tests.rules.samples import NOW, a_machine, a_server, alike, defender, log_analytics, trend_micro
 
 SUBS = ("aaaaaaaa-0000-4000-8000-000000000001", "BBBBBBBB-0000-4000-8000-000000000002", "cccccccc-0000-4000-8000-000000000003")
 NO_SHRINK = (Phase.explicit, Phase.reuse, Phase.generate)
@@ -97,8 +97,7 @@ async def whole(fleet: FleetCache, journal: Journal, now: datetime) -> tuple[dic
         ticks = of(await journal.ticks(), key)
         checks += checks_of(
             owners[key],
-            of(machines, key),
-            states,
+            alike(of(machines, key), states),
             assessments,
             problems,
             ticks,
@@ -245,9 +244,9 @@ async def test_what_did_not_change_is_not_worked_out_anew(
 
     def counting(subscription: Subscription, *more: Any, **named: Any) -> list[Check]:
         looked_at.append(subscription.id)
-        return checks_of_alike(subscription, *more, **named)
+        return checks_of(subscription, *more, **named)
 
-    monkeypatch.setattr(module, "checks_of_alike", counting)
+    monkeypatch.setattr(module, "checks_of", counting)
     judged: list[str] = []
 
     def judging(machine: Machine, *more: Any, **named: Any) -> Onboarding:
