@@ -147,7 +147,16 @@ async def _plan_again(connection: Connection, asked: Asked, plan: Plan, moved: l
 def _print(setup: Setup, as_json: bool, outcomes: Sequence[Any]) -> None:
     if as_json:
         items = [
-            {"subscription_id": one.subscription_id, "name": one.name, "outcome": one.code, "message": one.message} for one in outcomes
+            {
+                "subscription_id": one.subscription_id,
+                "name": one.name,
+                "outcome": one.code,
+                "message": one.message,
+                "done_before": None
+                if one.before is None
+                else {"at": output.moment(one.before.at), "by": one.before.actor, "sequence": one.before.sequence},
+            }
+            for one in outcomes
         ]
         print(output.document(items, setup.clock.now()))
         return

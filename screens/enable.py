@@ -445,7 +445,7 @@ class EnableScreen(DetailScreen[PlanRow]):
         target = self._course.to_apply()
         if target is None:
             if self._course.begun:
-                return "This plan has been applied already: e plans again."
+                return f"This plan has been applied already{self._course.trail.applied(plan)}: e plans again."
             blocked = [one for one in plan.subscriptions if one.blockers]
             return f"Nothing can be applied: {blocked[0].blockers[0].message}" if blocked else "There is nothing to apply."
         if target[1]:

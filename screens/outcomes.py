@@ -8,6 +8,7 @@ from datetime import datetime
 from cache.changes import APPLY_PLAN, NOT_APPLIED, WRITES, kind_of, told_name, writes_of
 from cache.journal import Journal
 from cache.model import AuditEntry, Intent, Plan, SubscriptionPlan
+from screens.words import moment
 
 RECENT = 1000
 """Entries of the audit trail that are looked through, besides those that the last plan may have caused."""
@@ -54,6 +55,11 @@ class Trail:
         entry = self._refused.get(one.id.lower())
         return entry.outcome if entry is not None and entry.before == plan.id else ""
 
+    def applied(self, plan: Plan) -> str:
+        """When and by whom ``plan`` was applied last, as the end of a sentence; empty where that is not known."""
+        entry = self._applied.get(plan.id)
+        return f", {moment(entry.at)} by {entry.actor}" if entry is not None else ""
+
     def left_off(self, plan: Plan) -> str:
         """``stopped`` after its canary or ``interrupted``, where ``plan`` was left off like that; else empty."""
         entry = self._applied.get(plan.id)
@@ -85,7 +91,8 @@ def outcome(entries: Sequence[AuditEntry | None], running: bool, waits: bool = F
         if kind != "confirmed":
             return UNKNOWN, f"{why.strip() or entry.outcome}; plan again"
     if len(sent) == len(entries):
-        return CONFIRMED, "Azure was read back"
+        last = max(sent, key=lambda entry: entry.sequence, default=None)
+        return CONFIRMED, f"Azure was read back, {moment(last.at)}, {last.actor}" if last is not None else "Azure was read back"
     if running:
         return WAITING, "nothing is sent yet"
     if refusal:

@@ -92,6 +92,27 @@ async def test_where_azure_has_changed_that_subscription_alone_is_planned_anew_a
         assert moved.settings["WDATP"]
 
 
+async def test_a_plan_file_applied_a_second_time_says_that_this_console_did_it_and_exits_with_0(tmp_path: Path) -> None:
+    async with Simulator(machines=20, speed=0) as simulator:
+        home, file = tmp_path / "home", tmp_path / "plan.json"
+        await planned(simulator, home, file, FIRST)
+        (first,) = await printed(simulator, home, "enable", "--plan", str(file))
+        assert (first["outcome"], first["done_before"]) == ("confirmed", None)
+        (again,) = await printed(simulator, home, "enable", "--plan", str(file))
+        trail = await printed(simulator, home, "audit")
+        entry = next(one for one in trail if one["sequence"] == again["done_before"]["sequence"])
+        assert again["outcome"] == "nothing"
+        assert "Already done by this console at " in again["message"]
+        assert (entry["action"], entry["outcome"]) == ("put-setting", "confirmed")
+        assert again["done_before"] == {"at": entry["at"], "by": entry["actor"], "sequence": entry["sequence"]}
+        assert [one["outcome"] for one in trail if one["action"] == "not-applied"] == [f"nothing: {again['message']}"]
+        code, out, _ = await mde(simulator, home, "enable", "--plan", str(file))
+        assert code == 0
+        assert "nothing  " in out
+        assert again["message"] in out
+        assert len(simulator.requests.of("PUT")) == 1
+
+
 async def test_provider_servers_plan_and_unified_solution_are_asked_for_seen_and_applied(tmp_path: Path) -> None:
     async with Simulator(machines=40, speed=0) as simulator:
         home, file = tmp_path / "home", tmp_path / "plan.json"

@@ -7,11 +7,21 @@ import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from cache.changes import APPLY_PLAN, NOT_APPLIED, PROVIDER, REGISTER_PROVIDER, RESUMED_WITHIN, Write, told_name, writes_of
+from cache.changes import (
+    APPLY_PLAN,
+    NOT_APPLIED,
+    PROVIDER,
+    REGISTER_PROVIDER,
+    RESUMED_WITHIN,
+    Write,
+    kind_of,
+    told_name,
+    writes_of,
+)
 from cache.errors import CacheError
 from cache.failure import Exit
 from cache.lead import APPLY_FILE, Lead
-from cache.model import Plan, PlanAction, SubscriptionPlan
+from cache.model import AuditEntry, Plan, PlanAction, SubscriptionPlan
 from cache.plans import STEPS
 from console.gateway.errors import AzureProblem, Outage
 from console.gateway.security import INTEGRATION_SETTINGS
@@ -54,13 +64,15 @@ class PlanEdited(Refused):
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """What became of one subscription. ``code``: ``confirmed``, ``nothing``, ``blocked``, ``moved``, ``failed`` or ``waiting`` (nothing
-    was sent yet); ``message`` says it. ``unsent``: nothing was sent for it, though there was something to send."""
+    was sent yet); ``message`` says it. ``unsent``: nothing was sent for it, though the plan has something to send. ``before``: the entry of
+    the audit trail by which this console had done all of it already."""
 
     subscription_id: str
     name: str
     code: str
     message: str
     unsent: bool = False
+    before: AuditEntry | None = None
 
 
 async def apply_plan(work: Work, plan: Plan, *, canary: Collection[str] = (), resume: bool = False) -> list[Outcome]:
@@ -182,9 +194,9 @@ def _came_to(outcomes: Sequence[Outcome]) -> str:
 async def _apply_one(work: Work, plan: Plan, planned: SubscriptionPlan, unknown: set[str], *, resume: bool) -> Outcome:
     sent: list[Write] = []
 
-    def outcome(code: str, message: str) -> Outcome:
-        unsent = not sent and code in {"blocked", "moved", "failed"}
-        return Outcome(planned.id, planned.name, code, message, unsent)
+    def outcome(code: str, message: str, before: AuditEntry | None = None) -> Outcome:
+        unsent = not sent and (code in {"blocked", "moved", "failed"} or (before is not None and not resume))
+        return Outcome(planned.id, planned.name, code, message, unsent, before)
 
     if planned.blockers:
         return outcome("blocked", f"Not changed: {planned.blockers[0].message}")
@@ -208,9 +220,15 @@ async def _apply_one(work: Work, plan: Plan, planned: SubscriptionPlan, unknown:
         now = await holds(work, planned.id, rest)
     except AzureProblem as problem:
         return outcome("failed", f"{before}, since its settings could not be read first: {problem.message}")
-    left = [one for one in rest if not is_done(one, now[one.name])] if resume or registration else rest
+    earlier = {one.name: await _done_from_here(work, plan, planned, one) for one in writes if is_done(one, now.get(one.name, one.after))}
+    left = [one for one in rest if not (is_done(one, now[one.name]) and (resume or registration or earlier[one.name]))]
     if not left and not sent:
-        return outcome("nothing", "As planned already: nothing was left to send.")
+        ours = [one for one in earlier.values() if one is not None]
+        if len(ours) < len(writes):
+            return outcome("nothing", "As planned already: nothing was left to send.")
+        last = max(ours, key=lambda one: one.sequence)
+        when = f"at {last.at:%Y-%m-%d %H:%M} UTC by {last.actor}"
+        return outcome("nothing", f"Already done by this console {when} ({_values(writes)}), so nothing was sent.", last)
     moved = [one for one in left if has_moved(one, now[one.name])]
     if moved:
         said = ", ".join(f"{told_name(one.name)} is {now[one.name]}, not {one.before}" for one in moved)
@@ -223,6 +241,13 @@ async def _apply_one(work: Work, plan: Plan, planned: SubscriptionPlan, unknown:
         if failure:
             return outcome("failed", f"{failure}{_not_sent(left[place + 1 :])}")
     return outcome("confirmed", " ".join([_said(plan.action, sent), *notes]))
+
+
+async def _done_from_here(work: Work, plan: Plan, planned: SubscriptionPlan, write: Write) -> AuditEntry | None:
+    """The entry by which this console did ``write`` since the plan was made, if its last one about that did: by this plan or another."""
+    last = await work.journal.last(write.action, write.target(planned.id))
+    done = last is not None and kind_of(last.outcome) == "confirmed" and is_done(write, last.after) and last.at >= plan.created_at
+    return last if done else None
 
 
 async def _lost_right(work: Work, planned: SubscriptionPlan, writes: Sequence[Write]) -> tuple[str, str] | None:
@@ -319,8 +344,12 @@ async def _now(work: Work, planned: SubscriptionPlan, write: Write) -> str:
     return (await holds(work, planned.id, [write], written=True))[write.name]
 
 
+def _values(writes: Sequence[Write]) -> str:
+    return ", ".join(f"{told_name(one.name)} = {one.after}" for one in writes)
+
+
 def _said(action: PlanAction, written: Sequence[Write]) -> str:
-    names = ", ".join(f"{told_name(one.name)} = {one.after}" for one in written)
+    names = _values(written)
     if all(one.action == REGISTER_PROVIDER for one in written):
         return f"Read back: {names}."
     done = "Enabled" if action is PlanAction.ENABLE else "Disabled"

@@ -94,6 +94,61 @@ async def test_when_azure_has_moved_since_the_plan_nothing_is_sent(simulator: Si
     assert puts(simulator) == []
 
 
+async def test_a_plan_that_this_console_has_carried_out_is_told_as_done_by_whom_and_when_and_nothing_is_sent(
+    simulator: Simulator, ada: Connection
+) -> None:
+    subscription_id = simulator.subscription("existing-windows-linux-excluded")
+    plan = await planned(ada, subscription_id)
+    (first,) = await apply_plan(ada.work, plan)
+    assert (first.code, first.before) == ("confirmed", None)
+    done = await ada.journal.last("put-setting", f"{subscription_id}/{EXCLUDE}")
+    assert done is not None
+    for _ in range(2):
+        (outcome,) = await apply_plan(ada.work, plan)
+        assert (outcome.code, outcome.before) == ("nothing", done)
+        assert f"Already done by this console at {done.at:%Y-%m-%d %H:%M} UTC by {ada.work.principal}" in outcome.message
+    assert len(puts(simulator)) == 1
+    told = [one for one in await ada.journal.entries() if one.action == "not-applied"]
+    assert [(one.target, one.before, one.outcome) for one in told] == [(subscription_id, plan.id, f"nothing: {outcome.message}")]
+    assert (await ada.journal.last("apply-plan", plan.id)).outcome == "done: 1 of 1 subscriptions as planned"  # type: ignore[union-attr]  # just applied
+
+
+async def test_a_plan_whose_work_another_plan_of_this_console_did_is_done_already(simulator: Simulator, ada: Connection) -> None:
+    subscription_id = simulator.subscription("existing-windows-linux-excluded")
+    kept = await planned(ada, subscription_id)
+    await apply_plan(ada.work, await make_plan(ada.work, [subscription_id], PlanAction.ENABLE))
+    (outcome,) = await apply_plan(ada.work, kept)
+    assert outcome.code == "nothing"
+    assert outcome.before is not None
+    assert len(puts(simulator)) == 1
+
+
+async def test_what_this_console_did_and_somebody_undid_and_did_again_before_the_plan_is_not_its_doing(
+    simulator: Simulator, ada: Connection
+) -> None:
+    subscription_id = simulator.subscription("existing-windows-linux-excluded")
+    await apply_plan(ada.work, await planned(ada, subscription_id))
+    await ada.azure.put_setting(subscription_id, EXCLUDE, True)
+    simulator.clock.advance(60)
+    plan = await make_plan(ada.work, [subscription_id], PlanAction.ENABLE)
+    await ada.azure.put_setting(subscription_id, EXCLUDE, False)
+    (outcome,) = await apply_plan(ada.work, plan)
+    assert (outcome.code, outcome.before) == ("moved", None)
+
+
+async def test_a_plan_of_which_this_console_did_a_part_sends_only_the_rest(simulator: Simulator, ada: Connection) -> None:
+    subscription_id = simulator.subscription("never-enabled")
+    await sync(ada.work)
+    await ada.azure.put_setting(subscription_id, EXCLUDE, True)
+    plan = await make_plan(ada.work, [subscription_id], PlanAction.ENABLE)
+    assert [one.name for one in plan.subscriptions[0].settings] == [EXCLUDE, "WDATP"]
+    simulator.faults.add("403:1:PUT .*/settings/WDATP$:1")
+    simulator.requests.clear()
+    assert [one.code for one in await apply_plan(ada.work, plan)] == ["failed"]
+    assert [one.code for one in await apply_plan(ada.work, plan)] == ["confirmed"]
+    assert [name for name, _ in puts(simulator)] == [EXCLUDE, "WDATP", "WDATP"]
+
+
 async def test_a_write_whose_answer_is_lost_is_read_back_and_not_sent_again(simulator: Simulator, ada: Connection) -> None:
     plan = await planned(ada, simulator.subscription("existing-windows-linux-excluded"))
     simulator.faults.add(f"half:1:PUT .*/settings/{EXCLUDE}:1")
