@@ -13,7 +13,7 @@ from console.simulator.failures import BY_KEY
 from console.simulator.machine_json import extension_json
 from console.simulator.machines import ARC, Machine
 from console.simulator.onboarding import Extension
-from console.simulator.operations import accepted
+from console.simulator.operations import accepted, base_of
 from console.simulator.wire import ArmError, Call, Reply
 from console.simulator.world import ManualExtension
 
@@ -61,7 +61,7 @@ def put(call: Call, machine: Machine) -> Reply:
         "message": f"VM has reported a failure when processing extension '{kind}'. Error message: \"{message}\"",
     }
     operation = call.box.operations.begin(
-        _base(machine),
+        base_of(machine),
         _SECONDS,
         lambda: extension_json(machine, ends, view=False),
         status="Failed" if message else "Succeeded",
@@ -83,7 +83,7 @@ def delete(call: Call, machine: Machine) -> Reply:
     world.manual.get(key, {}).pop(name, None)
     world.removed[key, name] = call.now
     world.touch(machine)
-    return accepted(call, call.box.operations.begin(_base(machine), _SECONDS / 3, lambda: None))
+    return accepted(call, call.box.operations.begin(base_of(machine), _SECONDS / 3, lambda: None))
 
 
 def _outcome(machine: Machine, kind: str, protected: dict[str, object]) -> tuple[str, str]:
@@ -93,8 +93,3 @@ def _outcome(machine: Machine, kind: str, protected: dict[str, object]) -> tuple
         return "0", ""
     failure = BY_KEY["by-hand-linux" if kind == "MDE.Linux" else "by-hand-windows"]
     return failure.code, failure.message
-
-
-def _base(machine: Machine) -> str:
-    provider = "Microsoft.HybridCompute" if machine.kind == ARC else "Microsoft.Compute"
-    return f"/subscriptions/{machine.subscription}/providers/{provider}/locations/{machine.location}"

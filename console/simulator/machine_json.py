@@ -7,7 +7,7 @@ import uuid
 from console.simulator.clock import DAY, iso, iso_offset
 from console.simulator.machines import ARC, Machine
 from console.simulator.onboarding import Extension
-from console.simulator.wire import Json
+from console.simulator.wire import Call, Json
 from console.simulator.world import World
 
 
@@ -262,3 +262,8 @@ def arc_extension_json(machine: Machine, extension: Extension) -> Json:
 
 def extension_json(machine: Machine, extension: Extension, *, view: bool) -> Json:
     return arc_extension_json(machine, extension) if machine.kind == ARC else vm_extension_json(machine, extension, view=view)
+
+
+def shows_view(call: Call, machine: Machine) -> bool:
+    """Whether what is below a machine is told with its instance view: always by Azure Arc, by Compute where that is asked for."""
+    return machine.kind == ARC or call.query.get("$expand", "").lower() == "instanceview"

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from console.simulator.clock import Clock, iso
+from console.simulator.machines import ARC, Machine
 from console.simulator.wire import ArmError, Call, Json, Reply
 
 POLL_SECONDS = 1
@@ -50,6 +51,12 @@ class Operations:
 
     def finished(self, operation: Operation) -> bool:
         return self._clock.now() >= operation.done
+
+
+def base_of(machine: Machine) -> str:
+    """Where the operations on a machine are."""
+    provider = "Microsoft.HybridCompute" if machine.kind == ARC else "Microsoft.Compute"
+    return f"/subscriptions/{machine.subscription}/providers/{provider}/locations/{machine.location}"
 
 
 def accepted(call: Call, operation: Operation, body: Json | None = None, status: int = 202) -> Reply:

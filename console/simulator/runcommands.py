@@ -9,8 +9,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from console.simulator.clock import DAY, iso_offset
+from console.simulator.machine_json import shows_view
 from console.simulator.machines import ARC, Machine
-from console.simulator.operations import Operation, accepted
+from console.simulator.operations import Operation, accepted, base_of
 from console.simulator.scripts import Output, execute
 from console.simulator.wire import ArmError, Call, Json, Reply, forbidden, unknown_route
 
@@ -82,7 +83,7 @@ class RunCommands:
         self.troubles: dict[str, str] = {}
 
 
-async def run_action(call: Call, machine: Machine) -> Reply:
+def run_action(call: Call, machine: Machine) -> Reply:
     """POST …/runCommand: one at a time a machine, the answer comes with the operation."""
     body = call.body if isinstance(call.body, dict) else {}
     if body.get("commandId") not in ("RunShellScript", "RunPowerShellScript"):
@@ -102,7 +103,7 @@ async def run_action(call: Call, machine: Machine) -> Reply:
     return accepted(call, _begin(call, machine, trouble, _SECONDS, lambda: value))
 
 
-async def put_command(call: Call, machine: Machine) -> Reply:
+def put_command(call: Call, machine: Machine) -> Reply:
     """PUT …/runCommands/{name}: a resource whose instance view fills when the script has run."""
     properties = call.properties()
     script = (properties.get("source") or {}).get("script")
@@ -125,7 +126,7 @@ async def put_command(call: Call, machine: Machine) -> Reply:
 
 def _begin(call: Call, machine: Machine, trouble: str, seconds: float, result: Callable[[], Json | None]) -> Operation:
     """The operation in which a script is run, as its trouble has it."""
-    begin, base = call.box.operations.begin, _base(call, machine)
+    begin, base = call.box.operations.begin, base_of(machine)
     if trouble == "vanishes":
         call.box.world.delete(machine)
     if trouble in _FAILING:
@@ -149,22 +150,21 @@ def _refusal(call: Call, machine: Machine, action: str) -> str:
     return trouble
 
 
-async def get_command(call: Call, machine: Machine) -> Reply:
-    view = machine.kind == ARC or call.query.get("$expand", "").lower() == "instanceview"
-    return Reply(command_json(machine, _find(call, machine), call.now, view=view))
+def get_command(call: Call, machine: Machine) -> Reply:
+    return Reply(command_json(machine, _find(call, machine), call.now, view=shows_view(call, machine)))
 
 
-async def list_commands(call: Call, machine: Machine) -> Reply:
+def list_commands(call: Call, machine: Machine) -> Reply:
     known = call.box.run_commands.known.get(machine.id.lower(), {})
-    view = machine.kind == ARC or call.query.get("$expand", "").lower() == "instanceview"
+    view = shows_view(call, machine)
     return Reply({"value": [command_json(machine, command, call.now, view=view) for command in known.values()]})
 
 
-async def delete_command(call: Call, machine: Machine) -> Reply:
+def delete_command(call: Call, machine: Machine) -> Reply:
     """Deleting also cancels a script that still runs."""
     command = _find(call, machine)
     del call.box.run_commands.known[machine.id.lower()][command.name.lower()]
-    return accepted(call, call.box.operations.begin(_base(call, machine), 2.0, lambda: None))
+    return accepted(call, call.box.operations.begin(base_of(machine), 2.0, lambda: None))
 
 
 def command_json(machine: Machine, command: RunCommand, now: float, *, view: bool) -> Json:
@@ -218,8 +218,3 @@ def _find(call: Call, machine: Machine) -> RunCommand:
     if found is None:
         raise ArmError(404, "ResourceNotFound", f"The entity was not found: run command '{call.params['command']}' on '{machine.name}'.")
     return found
-
-
-def _base(call: Call, machine: Machine) -> str:
-    provider = "Microsoft.HybridCompute" if machine.kind == ARC else "Microsoft.Compute"
-    return f"/subscriptions/{machine.subscription}/providers/{provider}/locations/{machine.location}"
