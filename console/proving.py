@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -19,8 +17,6 @@ if TYPE_CHECKING:
     from console.workers.detection_run import TestPlan
     from console.workers.work import Work
 
-Sleep = Callable[[float], Awaitable[None]]
-
 RESOLVED = "Resolved"
 
 
@@ -32,8 +28,6 @@ async def prove(
     resolve: bool,
     run: bool = False,
     yes: bool = False,
-    *,
-    sleep: Sleep = asyncio.sleep,
 ) -> int:
     """Print the steps of the detection test of one machine; with ``minutes`` wait so long for its alert; ``resolve`` it then.
 
@@ -43,7 +37,7 @@ async def prove(
     1 no such machine, or the test did not run on it.
     """
     if run:
-        return await _run(setup, as_json, named, minutes, resolve, yes, sleep)
+        return await _run(setup, as_json, named, minutes, resolve, yes)
     if minutes is None:
         async with stocked(setup, refresh=False) as stock:
             machine, test = await _machine(stock.fleet, named)
@@ -52,20 +46,20 @@ async def prove(
             if as_json:
                 print(output.document([_item(machine, test, onboarding)], setup.clock.now()))
         return Exit.DONE
-    return await _wait(setup, as_json, named, minutes, resolve, sleep)
+    return await _wait(setup, as_json, named, minutes, resolve)
 
 
-async def _wait(setup: Setup, as_json: bool, named: str, minutes: float, resolve: bool, sleep: Sleep) -> int:
+async def _wait(setup: Setup, as_json: bool, named: str, minutes: float, resolve: bool) -> int:
     _may_resolve(setup, resolve)
     async with connected(setup) as connection:
         machine, test = await _machine(connection.fleet, named)
         onboarding = await connection.fleet.onboarding(machine.id)
         _print_steps(machine, test, onboarding, as_json)
         item = _item(machine, test, onboarding)
-        return await _alert(setup, connection.work, machine, test, as_json, item, minutes, resolve, sleep)
+        return await _alert(setup, connection.work, machine, test, as_json, item, minutes, resolve)
 
 
-async def _run(setup: Setup, as_json: bool, named: str, minutes: float | None, resolve: bool, yes: bool, sleep: Sleep) -> int:
+async def _run(setup: Setup, as_json: bool, named: str, minutes: float | None, resolve: bool, yes: bool) -> int:
     from console.workers.detection_run import check_test_policy, make_test_plan, run_test
 
     _may_resolve(setup, resolve)
@@ -100,7 +94,7 @@ async def _run(setup: Setup, as_json: bool, named: str, minutes: float | None, r
             return Exit.FAILED if found.outcome == "not-run" else Exit.DONE
         if not as_json:
             print(f"{found.reason} {found.remedy}".rstrip(), flush=True)
-        return await _alert(setup, work, machine, test, as_json, item, minutes, resolve, sleep)
+        return await _alert(setup, work, machine, test, as_json, item, minutes, resolve)
 
 
 def _may_resolve(setup: Setup, resolve: bool) -> None:
@@ -137,7 +131,6 @@ async def _alert(
     item: dict[str, Any],
     minutes: float,
     resolve: bool,
-    sleep: Sleep,
 ) -> int:
     """Wait for the alert, resolve it if that is asked for, and tell it."""
     from console.workers.detection import wait_for_alert
@@ -146,7 +139,7 @@ async def _alert(
     fleet = work.fleet
     onboarding = await fleet.onboarding(machine.id)
     say(f"Waiting up to {minutes:g} minutes for “{test.title}” on {machine.name}. Ctrl-C ends the waiting and changes nothing.")
-    waited = await wait_for_alert(work, machine, test, timedelta(minutes=minutes), sleep=sleep)
+    waited = await wait_for_alert(work, machine, test, timedelta(minutes=minutes))
     alert, failure = waited.alert, ""
     if alert is not None and resolve:
         (done,) = await set_status(work, [alert.id], RESOLVED)

@@ -205,21 +205,16 @@ async def connect(
     on_prompt: Callable[[DevicePrompt], None] | None = None,
     on_wait: Callable[[Wait], None] | None = None,
     cache: Callable[[str, str], tuple[FleetCache, Journal] | None] = lambda tenant, principal: None,
-    sleep: Callable[[float], Awaitable[None]] | None = None,
 ) -> Connection:
-    """Sign in, open the gateway and the cache. ``cache`` may hand over files that are open already for this tenant and principal.
-
-    ``sleep`` takes the place of that of ``setup``.
-    """
+    """Sign in, open the gateway and the cache. ``cache`` may hand over files that are open already for this tenant and principal."""
     from console.gateway.azure import Azure
     from console.identity import sign_in
     from console.workers.work import Work
 
-    sleep = sleep or setup.sleep
     signed_in = await sign_in(setup.cloud, setup.method, setup.tenant or None, on_prompt, setup.environ)
     azure = None
     try:
-        azure = await Azure.open(setup.cloud, signed_in, on_wait=on_wait, sleep=sleep, read_only=setup.read_only)
+        azure = await Azure.open(setup.cloud, signed_in, on_wait=on_wait, sleep=setup.sleep, read_only=setup.read_only)
         tenant_id = signed_in.tenant_id or setup.tenant
         fleet, journal = cache(tenant_id, signed_in.principal) or await open_cache(setup, tenant_id, signed_in.principal)
         remember(setup, tenant_id, signed_in.principal)
@@ -241,7 +236,7 @@ async def connect(
         setup.plan_minutes,
         setup.settings.concurrency,
         setup.only,
-        sleep=sleep,
+        sleep=setup.sleep,
     )
     return Connection(signed_in, azure, fleet, journal, work)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import uuid4
@@ -37,7 +36,6 @@ async def wait_for_alert(
     patience: timedelta,
     *,
     every: timedelta = EVERY,
-    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
 ) -> Waited:
     """Read the alerts of the machine's subscription until that of the test is there, or ``patience`` is over.
 
@@ -58,7 +56,7 @@ async def wait_for_alert(
                 ended = True
                 await _note_end(work, machine, began, alert, _came_to(began, now, alert, problem))
                 return Waited(began, now, alert, "" if alert is not None else problem)
-            await sleep(min(every, patience - (now - began)).total_seconds())
+            await work.sleep(min(every, patience - (now - began)).total_seconds())
     finally:
         work.activity.end(key)
         if not ended:

@@ -12,7 +12,7 @@ from console.gateway.errors import AzureProblem
 from console.gateway.run_commands import TEST_NAME, WAYS, NotOffered, Output, Script
 from console.rules.detection_run import NOT_RUN, DetectionRun, detection_script, read_detection_run
 from console.rules.detection_test import DetectionTest, detection_test
-from console.workers.run_script import ABANDONED, OTHER_SCRIPT, UNKNOWN, PlannedRun, carry_out, check_confirmed
+from console.workers.run_script import OTHER_SCRIPT, PlannedRun, carry_out, check_confirmed, settle_abandoned
 from console.workers.verify import make_verify_plan
 from console.workers.work import Refused, Work
 
@@ -43,7 +43,7 @@ class TestPlan:
 
 async def make_test_plan(work: Work, machine: Machine) -> TestPlan:
     """Read the rights and the machine anew, and say what would be sent. Raises :class:`Refused` for a machine that has no test."""
-    await settle_tests(work)
+    await settle_abandoned(work, action=RUN_TEST, effect=_EFFECT)
     plan = await make_verify_plan(work, [machine.subscription_id], [machine.id])
     (planned,) = plan.machines
     now = await work.fleet.machine(machine.id) or machine
@@ -100,10 +100,3 @@ async def _run(work: Work, plan: TestPlan, way: str) -> DetectionRun:
         return await carry_out(work, RUN_TEST, script, after, read, _EFFECT)
     except AzureProblem as problem:
         return DetectionRun(NOT_RUN, problem.code, problem.message, "Do the steps by hand, or clear what keeps it and plan again.")
-
-
-async def settle_tests(work: Work) -> None:
-    """Write down of tests that were being run when a console ended, and that none waits for any more, that nobody knows how they ended."""
-    for intent in await work.journal.unfinished():
-        if intent.action == RUN_TEST and work.clock.now() - intent.at >= ABANDONED:
-            await work.journal.finish(intent.sequence, f"{UNKNOWN}: the console ended while the test was being run; {_EFFECT}")

@@ -104,7 +104,7 @@ class Prover:
     async def _wait(self, work: Work, machine: Machine, test: DetectionTest, *, ran: bool) -> tuple[bool, str]:
         shown, key = self.shown, machine.id.lower()
         shown.change(machine.id, phase=DetectionPhase.WAITING, until=work.clock.now() + PATIENCE)
-        wait = self._waits[key] = asyncio.ensure_future(wait_for_alert(work, machine, test, PATIENCE, sleep=work.sleep))
+        wait = self._waits[key] = asyncio.ensure_future(wait_for_alert(work, machine, test, PATIENCE))
         problem = f"{_INTERRUPTED} Its alert may come all the same; w waits again."
         try:
             await asyncio.wait([wait])

@@ -361,19 +361,22 @@ async def _remove(work: Work, script: Script) -> None:
         await work.fleet.add_log("warning", f"A run command stays on {script.machine_id}: {problem.message}")
 
 
-async def settle_abandoned(work: Work, machine_ids: Collection[str] = ()) -> list[str]:
+async def settle_abandoned(
+    work: Work, machine_ids: Collection[str] = (), *, action: str = RUN_SCRIPT, effect: str = CHANGES_NOTHING
+) -> list[str]:
     """Write down of scripts that were being run when a console ended that nobody knows how they ended. Returns a sentence for each.
 
-    These are those that no console can still wait for, and those on ``machine_ids``, where a new one takes their place.
+    These are those that no console can still wait for, and those on ``machine_ids``, where a new one takes their place. ``action`` says
+    which scripts, ``effect`` what one that may have run has done.
     """
     replaced = {one.lower() for one in machine_ids}
     sentences = []
     for intent in await work.journal.unfinished():
         abandoned = work.clock.now() - intent.at >= ABANDONED or intent.target.lower() in replaced
-        if intent.action != RUN_SCRIPT or not abandoned:
+        if intent.action != action or not abandoned:
             continue
-        await work.journal.finish(intent.sequence, f"{UNKNOWN}: the console ended while the script was being run; it changes nothing")
-        sentences.append(f"The console ended while a script ran on {intent.target}: how that ended is not known; it changes nothing there.")
+        await work.journal.finish(intent.sequence, f"{UNKNOWN}: the console ended while the script was being run; {effect}")
+        sentences.append(f"The console ended while a script ran on {intent.target}: how that ended is not known; {effect}.")
     for sentence in sentences:
         await work.fleet.add_log("warning", sentence)
     return sentences

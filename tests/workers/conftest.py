@@ -58,9 +58,10 @@ async def connect_as(simulator: Simulator, tmp_path: Path) -> AsyncIterator[Conn
                 "",
                 clock=SimulatedTime(simulator),
                 environ={"MDE_CONSOLE_TOKEN": simulator.token(principal)},
+                sleep=sleep,
                 **options,
             )
-            connection = await connect(setup, Activity(setup.clock), sleep=sleep)
+            connection = await connect(setup, Activity(setup.clock))
             stack.push_async_callback(connection.close)
             return connection
 

@@ -17,7 +17,6 @@ from console.simulator import Simulator
 from console.workers.detection import EVERY, wait_for_alert
 from console.workers.sync import sync
 from console.workers.triage import set_status
-from tests.workers.conftest import Connect
 
 
 async def an_onboarded(connection: Connection, subscription_id: str, os_type: str = "Linux") -> tuple[Machine, DetectionTest]:
@@ -30,12 +29,22 @@ async def an_onboarded(connection: Connection, subscription_id: str, os_type: st
     raise AssertionError("the simulated world has no such machine")
 
 
-def passing(simulator: Simulator, looks: list[float]):  # type: ignore[no-untyped-def]
+@pytest.fixture
+def looks() -> list[float]:
+    """How long was waited, each time."""
+    return []
+
+
+@pytest.fixture
+def ada(ada: Connection, simulator: Simulator, looks: list[float]) -> Connection:
+    """For Ada time passes while she waits."""
+
     async def sleep(seconds: float) -> None:
         looks.append(seconds)
         simulator.clock.advance(seconds)
 
-    return sleep
+    ada.work.sleep = sleep
+    return ada
 
 
 async def test_the_alert_is_seen_and_linked_and_timed(simulator: Simulator, ada: Connection) -> None:
@@ -44,8 +53,7 @@ async def test_the_alert_is_seen_and_linked_and_timed(simulator: Simulator, ada:
     simulated = simulator.world.machine(unquote(machine.id))
     assert simulated is not None
     simulator.alerts.trigger_test(simulated, simulator.clock.now())
-    looks: list[float] = []
-    waited = await wait_for_alert(ada.work, machine, test, timedelta(minutes=30), sleep=passing(simulator, looks))
+    waited = await wait_for_alert(ada.work, machine, test, timedelta(minutes=30))
     assert waited.alert is not None
     assert waited.alert.title == test.title
     assert waited.alert.machine_id is not None
@@ -57,15 +65,16 @@ async def test_the_alert_is_seen_and_linked_and_timed(simulator: Simulator, ada:
     assert waited.alert.id in [one.id for one in await ada.fleet.alerts_of_machine(machine.id)]
     (done,) = await set_status(ada.work, [waited.alert.id], "Resolved")
     assert done.failure == ""
-    again = await wait_for_alert(ada.work, machine, test, timedelta(minutes=1), sleep=passing(simulator, []))
+    again = await wait_for_alert(ada.work, machine, test, timedelta(minutes=1))
     assert again.alert is None
 
 
-async def test_without_a_test_nothing_is_seen_and_the_waiting_ends_in_time(simulator: Simulator, ada: Connection) -> None:
+async def test_without_a_test_nothing_is_seen_and_the_waiting_ends_in_time(
+    simulator: Simulator, ada: Connection, looks: list[float]
+) -> None:
     await sync(ada.work)
     machine, test = await an_onboarded(ada, simulator.subscription("all-on"))
-    looks: list[float] = []
-    waited = await wait_for_alert(ada.work, machine, test, timedelta(seconds=70), sleep=passing(simulator, looks))
+    waited = await wait_for_alert(ada.work, machine, test, timedelta(seconds=70))
     assert (waited.alert, waited.problem) == (None, "")
     assert looks == [30, 30, 10]
 
@@ -77,15 +86,17 @@ async def test_the_trail_tells_when_each_waiting_began_what_it_came_to_and_which
     machine, test = await an_onboarded(ada, simulator.subscription("all-on"))
     simulated = simulator.world.machine(unquote(machine.id))
     assert simulated is not None
-    await wait_for_alert(ada.work, machine, test, timedelta(minutes=1), sleep=passing(simulator, []))
+    await wait_for_alert(ada.work, machine, test, timedelta(minutes=1))
 
     async def gone(_: float) -> None:
         raise asyncio.CancelledError
 
+    time, ada.work.sleep = ada.work.sleep, gone
     with pytest.raises(asyncio.CancelledError):
-        await wait_for_alert(ada.work, machine, test, timedelta(minutes=1), sleep=gone)
+        await wait_for_alert(ada.work, machine, test, timedelta(minutes=1))
+    ada.work.sleep = time
     simulator.alerts.trigger_test(simulated, simulator.clock.now())
-    waited = await wait_for_alert(ada.work, machine, test, timedelta(minutes=30), sleep=passing(simulator, []))
+    waited = await wait_for_alert(ada.work, machine, test, timedelta(minutes=30))
     assert waited.alert is not None
     told = await ada.journal.entries_about({DETECTION_TEST})
     assert [one.outcome.partition(":")[0] for one in told] == ["begun", "failed", "begun", "interrupted", "begun", "confirmed"]
@@ -105,22 +116,21 @@ async def test_an_outage_is_waited_out_and_told_when_it_lasts(simulator: Simulat
     simulator.alerts.trigger_test(simulated, simulator.clock.now())
     simulator.faults.add("403:1:/providers/Microsoft.ResourceGraph")
     simulator.faults.add("403:1:/alerts")
-    waited = await wait_for_alert(ada.work, machine, test, timedelta(minutes=1), sleep=passing(simulator, []))
+    waited = await wait_for_alert(ada.work, machine, test, timedelta(minutes=1))
     assert waited.alert is None
     assert waited.problem
     simulator.faults.clear()
-    waited = await wait_for_alert(ada.work, machine, test, timedelta(minutes=30), sleep=passing(simulator, []))
+    waited = await wait_for_alert(ada.work, machine, test, timedelta(minutes=30))
     assert waited.alert is not None
 
 
-async def test_where_resource_graph_does_not_serve_the_service_is_asked(simulator: Simulator, connect_as: Connect) -> None:
-    ada = await connect_as()
+async def test_where_resource_graph_does_not_serve_the_service_is_asked(simulator: Simulator, ada: Connection) -> None:
     await sync(ada.work)
     machine, test = await an_onboarded(ada, simulator.subscription("all-on"))
     simulated = simulator.world.machine(unquote(machine.id))
     assert simulated is not None
     simulator.alerts.trigger_test(simulated, simulator.clock.now())
     simulator.faults.add("403:1:/providers/Microsoft.ResourceGraph")
-    waited = await wait_for_alert(ada.work, machine, test, timedelta(minutes=30), sleep=passing(simulator, []))
+    waited = await wait_for_alert(ada.work, machine, test, timedelta(minutes=30))
     assert waited.alert is not None
     assert waited.alert.azure_link

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import replace
 from datetime import timedelta
 from urllib.parse import unquote
@@ -13,12 +12,11 @@ from cache.model import Machine, MachineState
 from console.session import Connection
 from console.simulator import Simulator
 from console.workers.detection import wait_for_alert
-from console.workers.detection_run import make_test_plan, run_test, settle_tests
+from console.workers.detection_run import make_test_plan, run_test
 from console.workers.sync import sync
 from console.workers.work import Refused
 from tests.workers.conftest import Connect
-from tests.workers.test_detection import passing as looking
-from tests.workers.test_verify import passing, sent
+from tests.workers.scripts_on_machines import broken_off, passing, sent
 
 
 @pytest.fixture
@@ -61,7 +59,7 @@ async def test_the_test_is_run_on_the_machine_and_its_alert_comes(simulator: Sim
     assert timed.work.activity.tasks() == ()
     (_, ended) = [one for one in await timed.journal.entries() if one.action == "run-detection-test"]
     assert ended.outcome.startswith("confirmed: ran")
-    waited = await wait_for_alert(timed.work, machine, plan.test, timedelta(minutes=30), sleep=looking(simulator, []))
+    waited = await wait_for_alert(timed.work, machine, plan.test, timedelta(minutes=30))
     assert waited.alert is not None
     assert (await timed.journal.verify())[0]
 
@@ -121,26 +119,13 @@ async def test_each_known_way_to_fail_has_its_reason(
 async def test_a_run_that_is_interrupted_or_killed_is_called_unknown(simulator: Simulator, timed: Connection) -> None:
     machine = await a_machine(simulator, timed)
     plan = await make_test_plan(timed.work, machine)
-    held = asyncio.Event()
-
-    async def hold(method: str, path: str) -> None:
-        if method == "GET" and "/operations/" in path.lower():
-            held.set()
-            await asyncio.sleep(3600)
-
-    simulator.box.on_request = hold
-    task = asyncio.ensure_future(run_test(timed.work, plan, plan.id))
-    await held.wait()
-    task.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await task
-    simulator.box.on_request = None
+    await broken_off(simulator, run_test(timed.work, plan, plan.id))
     assert await timed.journal.unfinished() == []
     await timed.journal.begin("ada", "run-detection-test", machine.id, "", "detection test")
-    await settle_tests(timed.work)
+    await make_test_plan(timed.work, machine)
     assert len(await timed.journal.unfinished()) == 1  # another console may be waiting for it
     simulator.clock.advance(3600)
-    await settle_tests(timed.work)
+    await make_test_plan(timed.work, machine)
     assert await timed.journal.unfinished() == []
     ends = [one.outcome for one in await timed.journal.entries() if one.outcome != "started"]
     assert all(one.startswith("end unknown") and "its alert tells" in one for one in ends)

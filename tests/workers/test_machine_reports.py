@@ -16,7 +16,7 @@ from console.workers.evaluate import evaluate
 from console.workers.sync import sync
 from console.workers.verify import Verified, make_verify_plan, verify
 from tests.workers.conftest import Connect
-from tests.workers.test_verify import passing, sent
+from tests.workers.scripts_on_machines import passing, sent
 
 TOLD = {"good", "doubtful", "bad"}
 

@@ -102,8 +102,9 @@ async def run(steps: list[tuple[str, int]], folder: Path) -> None:
             "",
             clock=SimulatedTime(simulator),
             environ={"MDE_CONSOLE_TOKEN": simulator.token()},
+            sleep=no_wait,
         )
-        connection = await connect(setup, Activity(setup.clock), sleep=no_wait)
+        connection = await connect(setup, Activity(setup.clock))
         try:
             work, owner = connection.work, Owner(simulator)
             poll = Poll(work, timedelta(hours=1))

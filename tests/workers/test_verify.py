@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections import Counter
 from collections.abc import Collection
 from dataclasses import replace
@@ -23,16 +22,7 @@ from console.workers.verify import VerifyPlan, make_verify_plan, of_system, sett
 from console.workers.work import Refused
 from tests.rules.health_samples import ERA_2023, WINDOWS
 from tests.workers.conftest import Connect
-
-
-def passing(simulator: Simulator):  # type: ignore[no-untyped-def]  # a test's shorthand
-    """A sleep that moves the simulator's clock and lets others go on."""
-
-    async def sleep(seconds: float) -> None:
-        simulator.clock.advance(seconds / 4)  # several wait at the same time
-        await asyncio.sleep(0)
-
-    return sleep
+from tests.workers.scripts_on_machines import broken_off, passing, sent
 
 
 @pytest.fixture
@@ -43,10 +33,6 @@ async def timed(simulator: Simulator, connect_as: Connect) -> Connection:
 async def planned(connection: Connection, subscription_id: str, machine_ids: Collection[str] = ()) -> VerifyPlan:
     await sync(connection.work)
     return await make_verify_plan(connection.work, [subscription_id], machine_ids)
-
-
-def sent(simulator: Simulator) -> list[str]:
-    return [one.path for one in simulator.requests if one.method in {"PUT", "POST"} and "/runcommand" in one.path.lower()]
 
 
 async def test_the_plan_names_script_and_way_for_each_onboarded_machine_and_sends_nothing(simulator: Simulator, timed: Connection) -> None:
@@ -233,20 +219,7 @@ async def test_a_sign_in_that_ends_half_way_sends_nothing_more(
 
 async def test_a_verification_that_is_interrupted_leaves_unknown_in_the_journal(simulator: Simulator, timed: Connection) -> None:
     plan = await planned(timed, simulator.subscription("all-on"))
-    held = asyncio.Event()
-
-    async def hold(method: str, path: str) -> None:
-        if method == "GET" and "/operations/" in path.lower():
-            held.set()
-            await asyncio.sleep(3600)
-
-    simulator.box.on_request = hold
-    task = asyncio.ensure_future(verify(timed.work, plan, plan.id))
-    await held.wait()
-    task.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await task
-    simulator.box.on_request = None
+    await broken_off(simulator, verify(timed.work, plan, plan.id))
     entries = [one for one in await timed.journal.entries() if one.action == "run-script"]
     assert await timed.journal.unfinished() == []
     assert sum(one.outcome == "started" for one in entries) * 2 == len(entries)

@@ -39,8 +39,8 @@ async def console_at(odd: OddFleet, folder: Path, slept: list[float] | None = No
             slept.append(seconds)
 
     environ = {"MDE_CONSOLE_TOKEN": "a-token"}
-    setup = Setup(Paths(folder / "home"), Settings(), odd.cloud(), "token", "", clock=odd.clock, environ=environ)
-    connection = await connect(setup, Activity(setup.clock), sleep=sleep)
+    setup = Setup(Paths(folder / "home"), Settings(), odd.cloud(), "token", "", clock=odd.clock, environ=environ, sleep=sleep)
+    connection = await connect(setup, Activity(setup.clock))
     try:
         yield connection
     finally:
