@@ -13,13 +13,13 @@ from typing import Any
 from rich.console import RenderableType
 from textual import events
 from textual._compositor import CompositorUpdate
-from textual.app import App
 from textual.driver import Driver
 from textual.screen import Screen
 
 from screens.line import PATIENCE, QUESTION, Line
 from screens.shown import Shown
 from screens.themes import TERMINAL, THEMES
+from screens.toasts import BriefToasts
 
 BETWEEN = 0.5
 """Seconds between an answer and the next question, while it is not known whether the line is slow."""
@@ -28,7 +28,7 @@ LAST_ANSWER = 2.0
 """Seconds that leaving waits at most for an answer that is on its way: later it would be typed into the shell."""
 
 
-class PacedApp(App[int]):
+class PacedApp(BriefToasts):
     """``slow`` is whether the line is known to be slow; ``None``: find out. :meth:`line_slow` is called when it is, in either case."""
 
     def __init__(self, slow: bool | None, driver_class: type[Driver] | None = None) -> None:

@@ -38,6 +38,8 @@ class Recording:
     def __init__(self) -> None:
         self._requests: deque[Recorded] = deque(maxlen=KEPT)
         self._size = 0
+        self.under_way = 0
+        """Requests that are being answered, which are remembered when they have been."""
 
     def add(self, request: Recorded) -> None:
         self._size += request.size - (self._requests[0].size if len(self._requests) == KEPT else 0)

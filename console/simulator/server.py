@@ -65,6 +65,13 @@ class Server:
             return _response(await control.handle(self._box, method, path, dict(request.query), raw), None, self._box.clock.now())
         if self._box.on_request is not None:
             await self._box.on_request(method, path)
+        self._box.requests.under_way += 1
+        try:
+            return await self._serve_azure(request, method, path, raw)
+        finally:
+            self._box.requests.under_way -= 1
+
+    async def _serve_azure(self, request: web.Request, method: str, path: str, raw: bytes) -> web.StreamResponse:
         faults = self._box.faults.strike(method, path)
         reply: Reply | None = None
         body: Any = None

@@ -13,6 +13,7 @@ from typing import Any, ClassVar, TypeVar
 from textual.app import App
 from textual.binding import BindingType
 from textual.message import Message
+from textual.notifications import Notify
 from textual.pilot import Pilot
 from textual.screen import Screen
 from textual.widgets import Static
@@ -38,6 +39,7 @@ from screens.actions import EVERYWHERE, bindings
 from screens.console_screen import ConsoleScreen
 from screens.desk import Desk, Session
 from screens.requests import GoTo, PauseToggled, Request, SignInRequested, SyncRequested
+from screens.toasts import BriefToasts
 
 R = TypeVar("R", bound=Request)
 
@@ -89,7 +91,7 @@ MACHINE_NAMES = (
 """Names of the machines of :data:`ALL_ON`, one for each state in the order of :class:`MachineState`."""
 
 
-class Stage(App[None]):
+class Stage(BriefToasts):
     """Shows one screen. ``requests`` are those that it posted, in order; a key that shows another main screen notes a ``GoTo``."""
 
     BINDINGS: ClassVar[list[BindingType]] = [*bindings(EVERYWHERE)]
@@ -101,6 +103,7 @@ class Stage(App[None]):
         self.desk = desk
         self.first = screen
         self.requests: list[Request] = []
+        self.told: list[str] = []
 
     async def on_mount(self) -> None:
         await self.push_screen(self.first)
@@ -114,9 +117,12 @@ class Stage(App[None]):
         """The requests of one kind."""
         return [one for one in self.requests if isinstance(one, kind)]
 
+    def on_notify(self, event: Notify) -> None:
+        self.told.append(event.notification.message)
+
     def toasts(self) -> list[str]:
-        """What notifications say."""
-        return [one.message for one in self._notifications]
+        """What notifications have said, also those that are gone."""
+        return self.told
 
     def action_show(self, name: str) -> None:
         self.requests.append(GoTo(name))
