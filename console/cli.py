@@ -145,7 +145,9 @@ def build_parser(simulator: bool = False) -> argparse.ArgumentParser:
             one.add_argument("--machine", metavar="ID", required=True, help="the resource id of the machine, or its name")
             one.add_argument("--yes", action="store_true", help="delete the failed extension, so that Azure provisions it again")
         if verb == "test-alert":
-            one.add_argument("--machine", metavar="ID", required=True, help="the resource id of the machine, or its name")
+            one.add_argument(
+                "--machine", metavar="ID", default="", help="the resource id of the machine, or its name; without it some are offered"
+            )
             one.add_argument("--wait", metavar="MINUTES", type=_minutes, help="then wait so long for the alert")
             one.add_argument("--run", action="store_true", help="print the script that would run the test there (exit 2); --yes sends it")
             one.add_argument("--yes", action="store_true", help="with --run: send the script, then wait if --wait says so")
@@ -176,6 +178,8 @@ def run(arguments: Sequence[str]) -> int:
         parser.error(wrong)
     if options.verb == "test-alert" and options.resolve and options.wait is None:
         parser.error("--resolve belongs to --wait MINUTES: only an alert that has come can be resolved")
+    if options.verb == "test-alert" and not options.machine and (options.run or options.wait is not None):
+        parser.error("--run and --wait take a --machine ID: mde-console test-alert offers one of each system")
     if options.verb == "test-alert" and options.yes and not options.run:
         parser.error("--yes belongs to --run: by hand nothing is sent")
     if options.verb == "verify" and options.paste and (options.yes or len(options.machine) != 1):
@@ -291,8 +295,10 @@ def _verb(setup: Setup, options: argparse.Namespace) -> Coroutine[Any, Any, int]
 
             return retry(setup, options.json, options.machine, options.yes)
         case "test-alert":
-            from console.proving import prove
+            from console.proving import offer, prove
 
+            if not options.machine:
+                return offer(setup, options.json)
             return prove(setup, options.json, options.machine, options.wait, options.resolve, options.run, options.yes)
         case "verify":
             from console.verifying import verify_machines, verify_pasted

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,7 @@ from cache.model import ABOARD, Alert, Machine, MachineState, Onboarding
 from console import output
 from console.rules.detection_test import REFERENCE, DetectionTest, detection_test, lines, took
 from console.session import Setup
-from console.verbs import VerbError, connected, machine_named, say, stocked
+from console.verbs import VerbError, connected, machine_named, say, stocked, wanted
 
 if TYPE_CHECKING:
     from console.workers.detection_run import TestPlan
@@ -47,6 +48,31 @@ async def prove(
                 print(output.document([_item(machine, test, onboarding)], setup.clock.now()))
         return Exit.DONE
     return await _wait(setup, as_json, named, minutes, resolve)
+
+
+async def offer(setup: Setup, as_json: bool) -> int:
+    """Where no machine is named: print one of each system that is onboarded and runs, of the subscriptions named on the command line, else
+    of the chosen ones, else of all.
+
+    Exit 64, since the choice is missing; 1 where there is none to choose.
+    """
+    async with stocked(setup, refresh=False) as stock:
+        within = await wanted(setup, stock.fleet) or await stock.fleet.selection() or None
+        rows = await stock.fleet.machines_to_prove(within)
+        if as_json:
+            items = []
+            for row in rows:
+                machine, test = await _machine(stock.fleet, row.id)
+                items.append(_item(machine, test, await stock.fleet.onboarding(machine.id)) | {"outcome": "offered"})
+            print(output.document(items, setup.clock.now()))
+        else:
+            for row in rows:
+                print(f"{row.os_type:<9} {row.state:<10} {row.name}  {row.subscription_name}\n  {row.id}")
+    if not rows:
+        say("No onboarded machine runs here, so no test alert could come. “mde-console machines” tells their states.")
+        return Exit.FAILED
+    say(f"Which machine is to prove that it reports? One of each system does: mde-console test-alert --machine {shlex.quote(rows[0].id)}")
+    return Exit.USAGE
 
 
 async def _wait(setup: Setup, as_json: bool, named: str, minutes: float, resolve: bool) -> int:

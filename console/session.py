@@ -217,6 +217,7 @@ async def connect(
         azure = await Azure.open(setup.cloud, signed_in, on_wait=on_wait, sleep=setup.sleep, read_only=setup.read_only)
         tenant_id = signed_in.tenant_id or setup.tenant
         fleet, journal = cache(tenant_id, signed_in.principal) or await open_cache(setup, tenant_id, signed_in.principal)
+        azure.names_are(await fleet.subscription_names())
         remember(setup, tenant_id, signed_in.principal)
     except BaseException:
         if azure is not None:

@@ -109,7 +109,7 @@ def _axis(wave: Wave) -> str:
         start = LABEL + 1 + at
         if all(cell == " " for cell in line[max(0, start - 1) : start + len(text)]):
             line[start : start + len(text)] = text
-    return "".join(line) + f" {'now':>{NUMBER}} {'change':>{CHANGE}}"
+    return "".join(line) + f" {'number':>{NUMBER}} {'change':>{CHANGE}}"
 
 
 def headline(wave: Wave, span: str, scope: str, now: datetime) -> list[str]:

@@ -45,6 +45,21 @@ async def test_steps_wait_and_resolve_each_end_with_their_exit_code(tmp_path: Pa
         double = next(name for name, number in names.items() if number > 1)
 
         requests = len(simulator.requests.of("", ""))
+        code, out, err = await mde(simulator, tmp_path, "test-alert")
+        assert code == 64, err
+        assert [line.split()[:2] for line in out.splitlines()[::2]] == [["Linux", "onboarded"], ["Windows", "onboarded"]]
+        assert f"mde-console test-alert --machine {out.splitlines()[1].strip()}" in err
+        code, out, err = await mde(simulator, tmp_path, "test-alert", "--subscription", on, "--json")
+        assert code == 64, err
+        offered = json.loads(out)["items"]
+        assert [(one["os_type"], one["outcome"]) for one in offered] == [("Linux", "offered"), ("Windows", "offered")]
+        assert {one["machine_id"].split("/")[2] for one in offered} == {on}
+        code, _, err = await mde(simulator, tmp_path, "test-alert", "--subscription", simulator.subscription("never-enabled"))
+        assert code == 1
+        assert "No onboarded machine runs here" in err
+        code, _, err = await mde(simulator, tmp_path, "test-alert", "--wait", "1")
+        assert code == 64
+        assert "--wait take a --machine ID" in err
         code, out, err = await mde(simulator, tmp_path, "test-alert", "--machine", linux["id"])
         assert code == 0, err
         assert "\n     ./mde_linux_edr_diy\n" in out

@@ -75,6 +75,10 @@ class Azure:
         """What Azure's own clock said in its latest answer, to the second; ``None`` before the first."""
         return self._transport.date
 
+    def names_are(self, names: Mapping[str, str]) -> None:
+        """Subscriptions have these names, by ids in lower case: a wait tells them."""
+        self._transport.names.update(names)
+
     # Clients, each made when it is first needed
 
     def _client(self, kind: Any, subscription_id: str | None = ANY) -> Any:
@@ -124,9 +128,11 @@ class Azure:
         """Ids and names of the tenants that the caller can sign in to."""
         return await subscription_calls.tenants(self._subscriptions, self._origin)
 
-    def subscriptions(self) -> AsyncIterator[list[Subscription]]:
+    async def subscriptions(self) -> AsyncIterator[list[Subscription]]:
         """The subscriptions of the tenant that the caller can see, page by page."""
-        return subscription_calls.subscriptions(self._subscriptions, self._origin)
+        async for page in subscription_calls.subscriptions(self._subscriptions, self._origin):
+            self.names_are({one.id.lower(): one.name for one in page})
+            yield page
 
     async def permissions(self, subscription_id: str) -> tuple[Permission, ...]:
         """What the caller may do in a subscription."""

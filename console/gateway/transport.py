@@ -11,7 +11,7 @@ import math
 import random
 import ssl
 import time
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -25,6 +25,7 @@ from azure.core.pipeline.policies import AsyncHTTPPolicy, ContentDecodePolicy, R
 from azure.core.pipeline.transport import AioHttpTransport
 from azure.mgmt.core.policies import AsyncARMChallengeAuthenticationPolicy
 
+from cache.text import clean
 from console.clouds import Cloud, is_loopback
 from console.gateway.errors import Throttled
 
@@ -39,25 +40,37 @@ BUDGET = 180.0
 
 FIRST_WAIT = 0.8
 LONGEST_WAIT = 60.0
+LONGEST_NAME = 40
+"""Letters of a subscription's name that the sentence about a wait has room for."""
+
 TRANSIENT = frozenset({408, 429, 500, 502, 503, 504})
 USER_AGENT = "mde-console"
 
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """A request waits: for how long, why, and for the how manieth time. Zero seconds: the waiting is over."""
+    """A request waits: for how long, why, and for the how manieth time. Zero seconds: the waiting is over. ``name`` is that of the
+    subscription that is asked, where it is known."""
 
     what: str
     seconds: float
     reason: str
     attempt: int
+    name: str = ""
 
     @property
     def told(self) -> str:
         """How long, why, and what for: of the address what tells something."""
         parts = self.what.strip("/").split("/")
-        of = f" of {parts[1][:8]}" if len(parts) > 2 and parts[0].lower() == "subscriptions" else ""
+        asked = subscription_of(self.what)
+        of = f" of {clean(self.name, LONGEST_NAME) or asked[:8]}" if asked and len(parts) > 2 else ""
         return f"{self.seconds:.0f} s: {self.reason} ({parts[-1]}{of})"
+
+
+def subscription_of(path: str) -> str:
+    """The id of the subscription that an address is about; empty where it is about none."""
+    parts = path.strip("/").split("/")
+    return parts[1] if len(parts) > 1 and parts[0].lower() == "subscriptions" else ""
 
 
 def waits_told(waits: Iterable[Wait]) -> str:
@@ -106,9 +119,10 @@ def _sensible(seconds: float) -> float | None:
 class RetryPolicy(AsyncHTTPPolicy[Any, Any]):
     """Tries again what may be tried again: readings when Azure or the line fails; writes only when they were turned away unprocessed."""
 
-    def __init__(self, on_wait: OnWait | None, sleep: Sleep, on_answer: Callable[[Any], None]) -> None:
+    def __init__(self, on_wait: OnWait | None, sleep: Sleep, on_answer: Callable[[Any], None], names: Mapping[str, str]) -> None:
         super().__init__()
         self._on_wait = on_wait
+        self._names = names
         self._sleep = sleep
         self._on_answer = on_answer
 
@@ -139,7 +153,8 @@ class RetryPolicy(AsyncHTTPPolicy[Any, Any]):
             if waited + pause > BUDGET:
                 raise Throttled(f"Azure asks to wait {pause:.0f} seconds, which is too long. It is tried again with the next reading.")
             waited += pause
-            await self._wait(Wait(urlsplit(request.http_request.url).path, pause, reason, attempt))
+            path = urlsplit(request.http_request.url).path
+            await self._wait(Wait(path, pause, reason, attempt, self._names.get(subscription_of(path).lower(), "")))
 
     async def _wait(self, wait: Wait) -> None:
         if self._on_wait is not None:
@@ -198,7 +213,8 @@ def open_session(cloud: Cloud, address: str) -> aiohttp.ClientSession:
 
 
 class Transport:
-    """The shared connections. ``policies`` makes what a client's pipeline consists of; ``options`` are the arguments of every client."""
+    """The shared connections. ``policies`` makes what a client's pipeline consists of; ``options`` are the arguments of every client.
+    ``names`` are those of the subscriptions, by ids in lower case: whoever reads them adds them."""
 
     def __init__(self, cloud: Cloud, credential: Any, on_wait: OnWait | None, sleep: Sleep = asyncio.sleep) -> None:
         self._cloud = cloud
@@ -206,6 +222,7 @@ class Transport:
         self._on_wait = on_wait
         self._sleep = sleep
         self._date = ""
+        self.names: dict[str, str] = {}
         self._session = open_session(cloud, cloud.resource_manager)
         # aiohttp sends a PUT again by itself when a connection is cut, and has no public switch for that; here one place retries.
         self._session._retry_connection = False
@@ -228,7 +245,7 @@ class Transport:
             RequestIdPolicy(),
             UserAgentPolicy(USER_AGENT),
             ContentDecodePolicy(),
-            RetryPolicy(self._on_wait, self._sleep, self._answered),
+            RetryPolicy(self._on_wait, self._sleep, self._answered, self.names),
             AsyncARMChallengeAuthenticationPolicy(self._credential, self._cloud.scope, enable_cae=True),
         ]
 

@@ -35,7 +35,9 @@ async def watch_canary(work: Work, plan: Plan, subscription_ids: Collection[str]
     begun = work.clock.now()
     if not wanted:
         return Aboard()
-    work.activity.begin("canary", "waiting for the first machines", total=len(wanted))
+    of = [one.name for one in plan.subscriptions if one.id in subscription_ids]
+    named = f"{of[0]} and {len(of) - 1:,} more" if len(of) > 1 else "".join(of)
+    work.activity.begin("canary", f"waiting for the first machines, {named}", total=len(wanted))
     try:
         while True:
             await sync(work, subscription_ids, MOVING)

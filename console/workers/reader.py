@@ -153,6 +153,7 @@ async def _read(begin: Begin, console: _Console, activity: Activity, clock: Scal
         fleet.subscribe(console.changed)
         console.say(Ready())
         async with Azure(begin.cloud, console, lambda wait: console.say(Waiting(wait)), asyncio.sleep, read_only=True) as azure:
+            azure.names_are(await fleet.subscription_names())
             policy = (True, begin.plan_minutes, begin.concurrency, begin.only)
             work = Work(azure, fleet, journal, clock, activity, begin.cloud, begin.tenant_id, begin.principal, *policy)
             report = await sync(work, begin.subscription_ids, begin.sources)

@@ -33,6 +33,18 @@ async def test_a_throttled_reading_waits_as_long_as_azure_asks(simulator: Simula
     assert over.seconds == 0.0
 
 
+async def test_a_wait_names_the_subscription_that_is_asked_once_it_was_listed(simulator: Simulator, azure: Azure, waits: Waits) -> None:
+    wide = next(one for one in simulator.world.subscriptions.values() if "Northwind" in one.name)
+    simulator.faults.add("429=7:1:/settings:1")
+    await azure.settings(wide.id)
+    assert waits.told[0].told == f"7 s: Azure wants fewer requests (settings of {wide.id[:8]})"
+    listed = {one.id: one.name async for page in azure.subscriptions() for one in page}
+    waits.told.clear()
+    simulator.faults.add("429=7:1:/settings:1")
+    await azure.settings(wide.id)
+    assert waits.told[0].told == f"7 s: Azure wants fewer requests (settings of {listed[wide.id]})"
+
+
 async def test_throttling_without_a_time_backs_off(simulator: Simulator, azure: Azure, waits: Waits) -> None:
     simulator.faults.add("429:1:/settings:3")
     await azure.settings(_id(simulator))
