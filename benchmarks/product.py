@@ -284,8 +284,10 @@ async def finish_rows(connection: Any, subscription_ids: Sequence[str], listing:
 
 async def keep_machines(connection: Any, owner: str, found: Sequence[Any], listing: str) -> None:
     """The machines of a subscription into the cache, whole."""
-    await connection.fleet.put_machines(owner, found, listing)
-    await connection.fleet.finish_machines(owner, listing)
+    from cache.sighting import sighting_of
+
+    await connection.fleet.see_machines([sighting_of(one, owner) for one in found], listing)
+    await connection.fleet.finish_listing((owner,), listing)
 
 
 async def subscriptions_of(connection: Any) -> list[str]:

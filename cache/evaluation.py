@@ -221,12 +221,11 @@ class EvaluationStore(FleetEditing):
 
         await self.edit(work)
 
-    async def put_checks(self, subscription_id: str, checks: Sequence[Check]) -> None:
-        """Write the checklist of a subscription in this order, replacing the one before. A mere change of ``as_of`` tells nobody."""
-        await self.put_checklists({subscription_id: checks}, {})
-
     async def put_checklists(self, checklists: Mapping[str, Sequence[Check]], outdated: Mapping[str, Outdated]) -> None:
-        """The same for many subscriptions in one transaction; those that were ``outdated`` are so no more."""
+        """Write the checklists of subscriptions, each in its order, replacing those before; those that were ``outdated`` are so no more.
+
+        A mere change of ``as_of`` tells nobody.
+        """
 
         async def work(writer: aiosqlite.Connection, _: int) -> tuple[None, frozenset[str]]:
             ids = to_json([clean(key) for key in checklists])

@@ -15,7 +15,7 @@ from cache import rows
 from cache.database import Values, insert
 from cache.editing import FleetEditing, Ids, bury, number, within_places
 from cache.model import Diagnosis, Extension, Machine, MachineEvent, MachineRow, MachineState, Onboarding
-from cache.sighting import Judge, Place, Sighting, Unchanged, sighting_of
+from cache.sighting import Judge, Place, Sighting, Unchanged
 from cache.text import clean
 from cache.values import NEVER, microseconds, moment_of, moment_or_none, one_of, to_json
 from cache.verdicts import RANKS, UNKNOWN_RANK, Verdicts, places_changed
@@ -70,15 +70,11 @@ class MachineStore(FleetEditing):
 
     # Writing
 
-    async def put_machines(self, subscription_id: str, machines: Sequence[Machine], sync_id: str) -> None:
-        """Write a page of the machines of a subscription; ``sync_id`` ties the pages of one listing together for :meth:`finish_machines`.
-
-        A machine whose extensions this listing does not tell (``extensions_known`` false) keeps those that are known.
-        """
-        await self.see_machines([sighting_of(one, subscription_id) for one in machines], sync_id)
-
     async def see_machines(self, sightings: Sequence[Sighting | Unchanged], sync_id: str, judge: Judge | None = None) -> frozenset[str]:
         """Write what a listing shows, of any subscriptions: only rows that differ are touched, and only those are judged.
+
+        ``sync_id`` ties the pages of one listing together for :meth:`finish_listing`. A machine whose extensions are not told
+        (``extensions_known`` false) keeps those that are known.
 
         Returns the ids (in lower case) of the subscriptions whose machines changed.
         """
@@ -189,12 +185,8 @@ class MachineStore(FleetEditing):
         found = await self._database.fetch(sql, values)
         return await asyncio.to_thread(lambda: {row[0]: Unchanged(clean(row[1]), row[2], row[3]) for row in found})
 
-    async def finish_machines(self, subscription_id: str, sync_id: str) -> None:
-        """The listing ``sync_id`` is complete: machines that it did not show are gone, with their states and events."""
-        await self.finish_listing((subscription_id,), sync_id)
-
     async def finish_listing(self, subscription_ids: Ids, sync_id: str) -> frozenset[str]:
-        """The listing ``sync_id`` of all these subscriptions is complete: machines that it did not show are gone.
+        """The listing ``sync_id`` of all these subscriptions is complete: machines that it did not show are gone, with states and events.
 
         Returns the ids (in lower case) of the subscriptions that lost any.
         """

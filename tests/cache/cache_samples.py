@@ -26,6 +26,7 @@ from cache.model import (
     Subscription,
     SubscriptionPlan,
 )
+from tests.listed import list_machines
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 SUB = "11111111-aaaa-4aaa-8aaa-111111111111"
@@ -165,7 +166,7 @@ async def filled(folder: Path, machines: int = 300) -> Path:
     """The path of a closed cache with something in it."""
     async with await FleetCache.open(folder, ManualClock(NOW)) as fleet:
         await fleet.put_subscriptions([subscription()], complete=True)
-        await fleet.put_machines(SUB, [machine(f"vm-{number}") for number in range(machines)], "s")
+        await list_machines(fleet, SUB, [machine(f"vm-{number}") for number in range(machines)], "s")
         await fleet.put_alerts(SUB, [alert("a")], "s")
     return folder / "fleet.db"
 

@@ -20,6 +20,7 @@ from cache.filter_language import parse
 from cache.fleet import FleetCache
 from cache.index import MachineIndex, Order, Question
 from cache.model import STATES_WORST_FIRST, MachineRow, MachineState, Onboarding
+from tests.listed import list_machines
 
 names = st.lists(st.sampled_from([f"vm-{number}" for number in range(12)]), unique=True, max_size=8)
 states = st.sampled_from(list(MachineState))
@@ -75,14 +76,14 @@ def test_after_any_changes_the_answer_is_the_filtered_sorted_cache(
                 match kind:
                     case "list":
                         listed = [machine(f"{name}-{first[:2]}", first) for name in second]
-                        await fleet.put_machines(first, listed, str(number))
-                        await fleet.finish_machines(first, str(number))
+                        await list_machines(fleet, first, listed, str(number))
+                        await fleet.finish_listing((first,), str(number))
                     case "judge":
                         await fleet.put_onboardings([Onboarding(one.id, second, "why") for one in known.values() if one.name[:-3] in first])
                     case "power":
                         for one in known.values():
                             if one.name[:-3] in first:
-                                await fleet.put_machines(one.subscription_id, [replace(one, power=second)], str(number))
+                                await list_machines(fleet, one.subscription_id, [replace(one, power=second)], str(number))
                     case _:
                         renamed = [subscription(SUB, second), subscription(OTHER, "Other")]
                         await fleet.put_subscriptions(renamed, complete=False)

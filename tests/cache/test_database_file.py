@@ -21,6 +21,7 @@ from cache.files import on_network
 from cache.fleet import FleetCache
 from cache.journal import Journal
 from cache.schema import FLEET, JOURNAL, Schema
+from tests.listed import list_machines
 
 CLOCK = ManualClock(NOW)
 
@@ -173,17 +174,17 @@ async def test_two_consoles_that_open_a_new_file_at_once_both_get_it(tmp_path: P
 
 async def test_a_full_disk_gets_a_sentence_and_what_was_written_stays(tmp_path: Path) -> None:
     async with await FleetCache.open(tmp_path, CLOCK) as fleet:
-        await fleet.put_machines(SUB, [machine("vm-0")], "s")
+        await list_machines(fleet, SUB, [machine("vm-0")], "s")
         told: list[frozenset[str]] = []
         fleet.subscribe(told.append)
         pages = (await fleet._database.fetch("PRAGMA page_count"))[0][0]
         await fleet._database._writer.execute_fetchall(f"PRAGMA max_page_count = {pages + 3}")
         with pytest.raises(DiskFull, match=r"^The disk is full: .*fleet\.db could not be written\. Free some space"):
-            await fleet.put_machines(SUB, [machine(f"vm-{number}") for number in range(500)], "s")
+            await list_machines(fleet, SUB, [machine(f"vm-{number}") for number in range(500)], "s")
         assert told == []
         assert [one.name for one in await fleet.machines()] == ["vm-0"]
         await fleet._database._writer.execute_fetchall("PRAGMA max_page_count = 100000")
-        await fleet.put_machines(SUB, [machine(f"vm-{number}") for number in range(500)], "s")
+        await list_machines(fleet, SUB, [machine(f"vm-{number}") for number in range(500)], "s")
         assert len(await fleet.machines()) == 500
 
 
@@ -255,7 +256,7 @@ async def test_a_cancelled_writer_still_writes_all_and_tells(tmp_path: Path) -> 
     async with await FleetCache.open(tmp_path, CLOCK) as fleet:
         told: list[frozenset[str]] = []
         fleet.subscribe(told.append)
-        task = asyncio.create_task(fleet.put_machines(SUB, [machine(f"vm-{number}") for number in range(2000)], "s"))
+        task = asyncio.create_task(list_machines(fleet, SUB, [machine(f"vm-{number}") for number in range(2000)], "s"))
         await asyncio.sleep(0)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
@@ -267,7 +268,7 @@ async def test_a_cancelled_writer_still_writes_all_and_tells(tmp_path: Path) -> 
 
 async def test_a_reader_does_not_wait_for_the_writer(tmp_path: Path) -> None:
     async with await FleetCache.open(tmp_path, CLOCK) as fleet:
-        await fleet.put_machines(SUB, [machine("vm-0")], "s")
+        await list_machines(fleet, SUB, [machine("vm-0")], "s")
         inside, over = asyncio.Event(), asyncio.Event()
 
         async def work(writer: aiosqlite.Connection) -> tuple[None, frozenset[str]]:

@@ -33,6 +33,7 @@ from cache.model import (
     Problem,
     Source,
 )
+from tests.listed import list_machines
 
 # What is put is what is read
 
@@ -44,7 +45,7 @@ async def test_a_listed_subscription_is_read_back(fleet: FleetCache) -> None:
 
 
 async def test_a_machine_is_read_back_with_its_extensions(fleet: FleetCache) -> None:
-    await fleet.put_machines(SUB, [machine("web-1")], "s")
+    await list_machines(fleet, SUB, [machine("web-1")], "s")
     expected = replace(machine("web-1"), as_of=NOW)
     assert await fleet.machines() == [expected]
     assert await fleet.machine(machine_id("WEB-1").upper()) == expected
@@ -59,7 +60,7 @@ async def test_an_alert_is_read_back(fleet: FleetCache) -> None:
 
 
 async def test_an_onboarding_state_is_read_back(fleet: FleetCache) -> None:
-    await fleet.put_machines(SUB, [machine("web-1"), machine("web-2")], "s")
+    await list_machines(fleet, SUB, [machine("web-1"), machine("web-2")], "s")
     await fleet.put_onboardings([onboarding("web-1"), onboarding("web-2", diagnosis=None, evidence=(), since=None)])
     assert await fleet.onboarding(machine_id("web-1")) == onboarding("web-1")
     assert await fleet.onboardings([SUB]) == {
@@ -74,9 +75,9 @@ async def test_checks_and_assessments_are_read_back_and_replaced(fleet: FleetCac
         check("z", remedy="Do\nthis", who="Owner", command="az x", link="https://x", reference="doc", machine_ids=("/a", "/b"), as_of=NOW),
         check("a", ticked_by="ann", ticked_at=NOW),
     ]
-    await fleet.put_checks(SUB, checks)
+    await fleet.put_checklists({SUB: checks}, {})
     assert await fleet.checks([SUB.upper()]) == checks
-    await fleet.put_checks(SUB, checks[1:])
+    await fleet.put_checklists({SUB: checks[1:]}, {})
     assert await fleet.checks() == checks[1:]
     assessments = [Assessment("/m/1", SUB, "k1", "Healthy"), Assessment("/m/1", SUB, "k2", "Unhealthy", "OffByPolicy", "why\nso")]
     await fleet.put_assessments(SUB, assessments)
@@ -143,10 +144,10 @@ async def test_listing_subscriptions_again_keeps_what_other_sources_told(fleet: 
 async def test_a_subscription_that_is_no_longer_listed_goes_with_all_that_is_its_own(fleet: FleetCache, ear: Ear) -> None:
     await fleet.put_subscriptions([subscription(), subscription(OTHER)], complete=True)
     for one in (SUB, OTHER):
-        await fleet.put_machines(one, [machine("web-1", one)], "s")
+        await list_machines(fleet, one, [machine("web-1", one)], "s")
         await fleet.put_onboardings([onboarding("web-1", machine_id=machine_id("web-1", one))])
         await fleet.put_alerts(one, [alert("a", one)], "s")
-        await fleet.put_checks(one, [check("a", subscription_id=one)])
+        await fleet.put_checklists({one: [check("a", subscription_id=one)]}, {})
         await fleet.put_assessments(one, [Assessment(machine_id("web-1", one), one, "k", "Healthy")])
         await fleet.put_problem(Problem("forbidden", "No.", "machines", NOW, one))
         await fleet.mark_fresh("machines", one)
@@ -183,37 +184,37 @@ async def test_an_incomplete_listing_removes_nothing(fleet: FleetCache) -> None:
 
 
 async def test_machines_that_a_finished_listing_did_not_show_are_gone(fleet: FleetCache, ear: Ear) -> None:
-    await fleet.put_machines(SUB, [machine("a"), machine("b")], "one")
-    await fleet.put_machines(OTHER, [machine("c", OTHER)], "one")
+    await list_machines(fleet, SUB, [machine("a"), machine("b")], "one")
+    await list_machines(fleet, OTHER, [machine("c", OTHER)], "one")
     await fleet.put_onboardings([onboarding("a"), onboarding("b")])
-    await fleet.put_machines(SUB, [machine("b", id=machine_id("B"))], "two")
-    await fleet.put_machines(SUB, [machine("d")], "two")
+    await list_machines(fleet, SUB, [machine("b", id=machine_id("B"))], "two")
+    await list_machines(fleet, SUB, [machine("d")], "two")
     assert len(await fleet.machines()) == 4
     ear.heard()
-    await fleet.finish_machines(SUB, "two")
+    await fleet.finish_listing((SUB,), "two")
     assert ear.heard() == [{"events", "onboarding", "machines"}]
     assert [one.name for one in await fleet.machines()] == ["b", "c", "d"]
     assert await fleet.onboarding(machine_id("b")) is not None
-    await fleet.finish_machines(SUB, "three")
+    await fleet.finish_listing((SUB,), "three")
     assert [one.name for one in await fleet.machines()] == ["c"]
 
 
 async def test_pages_of_an_abandoned_listing_do_not_count(fleet: FleetCache) -> None:
-    await fleet.put_machines(SUB, [machine("a"), machine("b")], "one")
-    await fleet.put_machines(SUB, [machine("b")], "two")
-    await fleet.finish_machines(SUB, "two")
+    await list_machines(fleet, SUB, [machine("a"), machine("b")], "one")
+    await list_machines(fleet, SUB, [machine("b")], "two")
+    await fleet.finish_listing((SUB,), "two")
     assert [one.name for one in await fleet.machines()] == ["b"]
 
 
 async def test_a_listing_without_extensions_keeps_those_that_are_known(fleet: FleetCache) -> None:
     bare = machine("a", extensions=(), extensions_known=False)
-    await fleet.put_machines(SUB, [bare], "one")
+    await list_machines(fleet, SUB, [bare], "one")
     assert [one.extensions_known for one in await fleet.machines()] == [False]
-    await fleet.put_machines(SUB, [replace(bare, extensions=(DEFENDER,), extensions_known=True)], "details")
+    await list_machines(fleet, SUB, [replace(bare, extensions=(DEFENDER,), extensions_known=True)], "details")
     assert [(one.extensions, one.extensions_known) for one in await fleet.machines()] == [((DEFENDER,), True)]
-    await fleet.put_machines(SUB, [replace(bare, power="deallocated")], "two")
+    await list_machines(fleet, SUB, [replace(bare, power="deallocated")], "two")
     assert [(one.extensions, one.extensions_known, one.power) for one in await fleet.machines()] == [((DEFENDER,), True, "deallocated")]
-    await fleet.put_machines(SUB, [machine("a", extensions=())], "three")
+    await list_machines(fleet, SUB, [machine("a", extensions=())], "three")
     assert [(one.extensions, one.extensions_known) for one in await fleet.machines()] == [((), True)]
     assert (await fleet.machine_rows())[0].extension is None
 
@@ -250,7 +251,7 @@ async def test_the_earliest_time_of_enabling_is_kept_until_it_is_switched_off(fl
 
 
 async def test_each_change_of_state_is_an_event_and_a_new_reason_is_not(fleet: FleetCache, clock: ManualClock, ear: Ear) -> None:
-    await fleet.put_machines(SUB, [machine("a"), machine("b")], "s")
+    await list_machines(fleet, SUB, [machine("a"), machine("b")], "s")
     await fleet.put_onboardings([onboarding("a"), onboarding("b")])
     clock.advance(minutes=5)
     ear.heard()
@@ -280,7 +281,7 @@ async def test_a_state_of_a_machine_that_is_not_known_is_left_out(fleet: FleetCa
 
 async def test_a_machine_that_nobody_has_judged_is_unknown_and_says_so(fleet: FleetCache) -> None:
     await fleet.put_subscriptions([subscription()], complete=True)
-    await fleet.put_machines(SUB, [machine("a"), machine("B"), machine("c", extensions=(MONITOR,))], "s")
+    await list_machines(fleet, SUB, [machine("a"), machine("B"), machine("c", extensions=(MONITOR,))], "s")
     await fleet.put_onboardings([onboarding("a", MachineState.FAILED)])
     first, second, third = await fleet.machine_rows([SUB.upper()])
     assert (first.state, first.reason, first.extension, first.subscription_name) == (MachineState.FAILED, "waiting", DEFENDER, "Production")
@@ -294,7 +295,7 @@ async def test_a_machine_that_nobody_has_judged_is_unknown_and_says_so(fleet: Fl
 
 async def test_subscriptions_are_sorted_by_name_with_states_alerts_problems_and_choice(fleet: FleetCache) -> None:
     await fleet.put_subscriptions([subscription(SUB, "beta"), subscription(OTHER, "Alpha")], complete=True)
-    await fleet.put_machines(SUB.upper(), [machine("a"), machine("b")], "s")
+    await list_machines(fleet, SUB.upper(), [machine("a"), machine("b")], "s")
     await fleet.put_onboardings([onboarding("a")])
     await fleet.put_alerts(SUB, [alert("a"), alert("b", status="Resolved"), alert("c", status="InProgress")], "s")
     problem = Problem("forbidden", "No.", "machines", NOW, SUB.upper())
@@ -349,11 +350,11 @@ async def test_freshness_tells_when_each_source_was_last_read(fleet: FleetCache,
 
 
 async def test_an_unchanged_machine_is_as_fresh_as_the_last_complete_listing(fleet: FleetCache, clock: ManualClock, ear: Ear) -> None:
-    await fleet.put_machines(SUB, [machine("a")], "one")
+    await list_machines(fleet, SUB, [machine("a")], "one")
     await fleet.put_alerts(SUB, [alert("a")], "one")
     ear.heard()
     clock.advance(hours=1)
-    await fleet.put_machines(SUB, [machine("a")], "two")
+    await list_machines(fleet, SUB, [machine("a")], "two")
     await fleet.put_alerts(SUB, [alert("a")], "two")
     assert ear.heard() == []
     assert [one.as_of for one in (*await fleet.machines(), *await fleet.alerts())] == [NOW, NOW]

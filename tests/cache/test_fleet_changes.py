@@ -31,6 +31,7 @@ from cache.model import (
     Problem,
 )
 from cache.writing import AGES
+from tests.listed import list_machines
 
 # Subscribers
 
@@ -43,13 +44,13 @@ async def test_subscribers_are_told_exactly_the_tables_that_changed_once_a_write
         ({"subscriptions"}, lambda: fleet.put_provider(SUB, "Registered")),
         ({"subscriptions"}, lambda: fleet.put_settings(SUB, "on", "enabled", "on", NOW)),
         ({"subscriptions"}, lambda: fleet.put_servers_plan(SUB, "P1")),
-        ({"machines"}, lambda: fleet.put_machines(SUB, [machine("a"), machine("b")], "s")),
-        ({"machines"}, lambda: fleet.put_machines(SUB, [machine("a", extensions=(DEFENDER,))], "s")),
+        ({"machines"}, lambda: list_machines(fleet, SUB, [machine("a"), machine("b")], "s")),
+        ({"machines"}, lambda: list_machines(fleet, SUB, [machine("a", extensions=(DEFENDER,))], "s")),
         ({"onboarding", "events"}, lambda: fleet.put_onboardings([onboarding("a"), onboarding("b")])),
         ({"alerts"}, lambda: fleet.put_alerts(SUB, [alert("a")], "s")),
         ({"alerts"}, lambda: fleet.set_alert_status(alert("a").id, "Dismissed")),
         ({"assessments"}, lambda: fleet.put_assessments(SUB, [Assessment("/m", SUB, "k", "Healthy")])),
-        ({"checks"}, lambda: fleet.put_checks(SUB, [check("a")])),
+        ({"checks"}, lambda: fleet.put_checklists({SUB: [check("a")]}, {})),
         ({"problems"}, lambda: fleet.put_problem(problem)),
         ({"selection"}, lambda: fleet.select([SUB])),
     ]
@@ -65,8 +66,8 @@ async def test_subscribers_are_told_exactly_the_tables_that_changed_once_a_write
     assert ear.heard() == [{"freshness"}, {"problems"}, {"log"}]
     await fleet.clear_problem("machines", SUB)
     await fleet.remember("key", "value")
-    await fleet.finish_machines(SUB, "s")
-    await fleet.put_checks(SUB, [check("a", as_of=NOW)])
+    await fleet.finish_listing((SUB,), "s")
+    await fleet.put_checklists({SUB: [check("a", as_of=NOW)]}, {})
     assert ear.heard() == []
     assert (await fleet.checks())[0].as_of == NOW
     ear.stop()
@@ -105,7 +106,7 @@ async def test_a_second_console_learns_what_changed_and_of_mere_ages_nothing_els
         assert ear.heard() == [{AGES}]
         await other.remember("key", "value")
         assert not await fleet.poll_foreign_changes(), "what is the other's own concerns nobody"
-        await other.put_machines(SUB, [machine("vm-1")], "s")
+        await list_machines(other, SUB, [machine("vm-1")], "s")
         await fleet.add_log("info", "mine")
         await other.add_log("info", "theirs")
         await fleet.add_log("info", "mine")
@@ -126,7 +127,7 @@ async def test_reading_and_writing_at_once_shows_whole_writes_only(fleet: FleetC
 
     async def write() -> None:
         for page in range(10):
-            await fleet.put_machines(SUB, [machine(f"vm-{page}-{number}") for number in range(100)], "s")
+            await list_machines(fleet, SUB, [machine(f"vm-{page}-{number}") for number in range(100)], "s")
 
     await asyncio.gather(read(), write(), read())
     assert {size % 100 for size in sizes} == {0}
@@ -158,9 +159,8 @@ async def test_hostile_text_comes_out_clean_wherever_it_went_in(fleet: FleetCach
     await fleet.put_settings(SUB, h, h, h)
     await fleet.put_servers_plan(SUB, h)
     odd = {"name": h, "kind": h, "resource_group": h, "location": h, "os_type": h, "os_name": h, "os_version": h, "image": h, "power": h}
-    await fleet.put_machines(
-        SUB, [replace(machine("a"), **odd, provisioning_state=h, agent_version=h, tags={h: h}, extensions=(extension,))], "s"
-    )
+    listed = replace(machine("a"), **odd, provisioning_state=h, agent_version=h, tags={h: h}, extensions=(extension,))
+    await list_machines(fleet, SUB, [listed], "s")
     diagnosis = Diagnosis(h, h, h, h, h)
     await fleet.put_onboardings([onboarding("a", reason=h, explanation=h, evidence=(h,), diagnosis=diagnosis)])
     texts = {"resource_group": h, "location": h, "title": h, "severity": h, "status": h, "product": h, "alert_type": h, "machine_id": h}
@@ -168,7 +168,7 @@ async def test_hostile_text_comes_out_clean_wherever_it_went_in(fleet: FleetCach
     await fleet.put_alerts(SUB, [replace(alert("x"), name=h, **texts, **more, entities=((h, h),), facts=((h, h),))], "s")
     await fleet.put_assessments(SUB, [Assessment(h, SUB, h, h, h, h)])
     words = dict.fromkeys(("title", "evidence", "remedy", "who", "command", "link", "reference", "ticked_by"), h)
-    await fleet.put_checks(SUB, [check("c", **words, machine_ids=(h,))])
+    await fleet.put_checklists({SUB: [check("c", **words, machine_ids=(h,))]}, {})
     await fleet.put_problem(Problem(h, h, "machines", NOW, SUB))
     await fleet.add_log(h, h)
     await fleet.remember("k", h)
@@ -192,7 +192,7 @@ async def test_hostile_text_comes_out_clean_wherever_it_went_in(fleet: FleetCach
 
 
 async def test_hostile_text_that_someone_else_wrote_into_the_file_comes_out_clean(fleet: FleetCache) -> None:
-    await fleet.put_machines(SUB, [machine("a")], "s")
+    await list_machines(fleet, SUB, [machine("a")], "s")
     await fleet._database._writer.execute("UPDATE machines SET name = ?", ("\x1b[2Jx",))
     await fleet._database._writer.execute("UPDATE tag_sets SET tags = ?", ('{"\\u001b[31mk": "\\u202ev"}',))
     found = (await fleet.machines())[0]
@@ -204,7 +204,7 @@ async def test_hostile_text_that_someone_else_wrote_into_the_file_comes_out_clea
 
 async def test_ten_thousand_machines_are_one_write_and_their_states_another(fleet: FleetCache, ear: Ear) -> None:
     machines = [machine(f"vm-{number}") for number in range(10_000)]
-    await fleet.put_machines(SUB, machines, "s")
+    await list_machines(fleet, SUB, machines, "s")
     assert len(ear.heard()) == 1
     await fleet.put_onboardings([onboarding(one.name) for one in machines])
     assert len(ear.heard()) == 1

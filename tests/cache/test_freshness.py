@@ -9,6 +9,7 @@ from cache_samples import NOW, OTHER, SUB, Ear, alert, machine, machine_id, subs
 from cache.clock import ManualClock
 from cache.fleet import FleetCache
 from cache.model import Freshness, Problem, Source, Standing
+from tests.listed import list_machines
 
 MACHINES = frozenset((Source.MACHINES,))
 HALF_AN_HOUR = timedelta(minutes=30)
@@ -117,7 +118,7 @@ async def test_a_poll_that_found_nothing_tells_of_ages_alone_and_leaves_out_what
 
 
 async def test_machines_that_are_gone_are_forgotten_with_their_subscription_told(fleet: FleetCache) -> None:
-    await fleet.put_machines(SUB, [machine("web-1"), machine("web-2")], "s")
+    await list_machines(fleet, SUB, [machine("web-1"), machine("web-2")], "s")
     ear = Ear(fleet)
     assert await fleet.forget_machines([machine_id("WEB-1").upper(), "/nowhere"]) == {SUB.lower()}
     assert [one.name for one in await fleet.machines()] == ["web-2"]

@@ -11,6 +11,7 @@ from cache.clock import ManualClock
 from cache.fleet import FILE, FleetCache
 from cache.glimpse import glimpse
 from cache.model import MachineState, Onboarding, Source, Subscription
+from tests.listed import list_machines
 
 
 def files(folder: Path) -> dict[str, int]:
@@ -21,7 +22,7 @@ async def fill(folder: Path) -> None:
     async with await FleetCache.open(folder, ManualClock(NOW)) as fleet:
         await fleet.put_subscriptions([Subscription(one, one[:4], "Enabled", "t") for one in (SUB, OTHER)], complete=True)
         for owner in (SUB, OTHER):
-            await fleet.put_machines(owner, [machine(f"{name}-{owner[:1]}", subscription_id=owner) for name in ("b", "a", "c")], "sync")
+            await list_machines(fleet, owner, [machine(f"{name}-{owner[:1]}", subscription_id=owner) for name in ("b", "a", "c")], "sync")
         failed = machine("b-2", subscription_id=OTHER).id
         await fleet.put_onboardings([Onboarding(failed, MachineState.FAILED, "it failed")])
         await fleet.mark_fresh(Source.MACHINES, SUB)
@@ -52,7 +53,7 @@ async def test_a_glimpse_keeps_to_the_chosen_subscriptions(tmp_path: Path) -> No
 
 async def test_a_glimpse_sees_what_another_console_has_just_written_and_leaves_its_files_alone(tmp_path: Path) -> None:
     async with await FleetCache.open(tmp_path, ManualClock(NOW)) as fleet:
-        await fleet.put_machines(SUB, [machine("a")], "sync")
+        await list_machines(fleet, SUB, [machine("a")], "sync")
         before = files(tmp_path)
         assert before[f"{FILE}-wal"]
         seen = glimpse(tmp_path, 10)

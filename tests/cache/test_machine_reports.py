@@ -11,6 +11,7 @@ from cache.fleet import FleetCache
 from cache.machine_reports import Finding, MachineReport
 from cache.model import CheckStatus, MachineState
 from cache.report_store import MOST_FINDINGS
+from tests.listed import list_machines
 
 
 def report(name: str, kind: str = "system", **more: object) -> MachineReport:
@@ -23,7 +24,7 @@ def report(name: str, kind: str = "system", **more: object) -> MachineReport:
 
 
 async def test_a_report_is_read_back_and_the_next_of_its_kind_takes_its_place(fleet: FleetCache) -> None:
-    await fleet.put_machines(SUB, [machine("web-1"), machine("web-2")], "s")
+    await list_machines(fleet, SUB, [machine("web-1"), machine("web-2")], "s")
     for one in (report("web-1"), report("web-1", "connectivity"), report("web-2")):
         assert await fleet.put_report(one)
     assert await fleet.reports_of_machine(machine_id("WEB-1")) == [report("web-1", "connectivity"), report("web-1")]
@@ -40,17 +41,17 @@ async def test_a_report_of_a_machine_that_is_not_known_is_not_kept_and_one_that_
 ) -> None:
     assert not await fleet.put_report(report("ghost"))
     assert ear.heard() == []
-    await fleet.put_machines(SUB, [machine("web-1")], "s")
+    await list_machines(fleet, SUB, [machine("web-1")], "s")
     await fleet.put_report(report("web-1"))
     await fleet.forget_machines([machine_id("web-1")])
-    await fleet.put_machines(SUB, [machine("web-1")], "t")
+    await list_machines(fleet, SUB, [machine("web-1")], "t")
     assert await fleet.reports() == []
     assert [row[0] for row in await fleet.database.fetch("SELECT COUNT(*) FROM machine_reports")] == [0]
 
 
 async def test_a_report_tells_readers_and_has_its_subscription_worked_out_anew(fleet: FleetCache, ear: Ear) -> None:
     await fleet.put_subscriptions([subscription()], complete=True)
-    await fleet.put_machines(SUB, [machine("web-1")], "s")
+    await list_machines(fleet, SUB, [machine("web-1")], "s")
     before = (await fleet.outdated())[SUB.lower()].mark
     ear.heard()
     await fleet.put_report(report("web-1"))
@@ -59,7 +60,7 @@ async def test_a_report_tells_readers_and_has_its_subscription_worked_out_anew(f
 
 
 async def test_whatever_stands_in_a_row_is_read_clean(fleet: FleetCache) -> None:
-    await fleet.put_machines(SUB, [machine("web-1")], "s")
+    await list_machines(fleet, SUB, [machine("web-1")], "s")
     many = tuple(Finding(f"f{number}", "", CheckStatus.PASS, "\x1b[2Jwell\u202e") for number in range(MOST_FINDINGS + 50))
     await fleet.put_report(report("web-1", reason="odd\x00\x1b]0;x\x07", findings=many))
     (kept,) = await fleet.reports_of_machine(machine_id("web-1"))
@@ -77,7 +78,7 @@ async def test_whatever_stands_in_a_row_is_read_clean(fleet: FleetCache) -> None
 
 
 async def test_a_machine_whose_name_has_capitals_beyond_ascii_keeps_what_is_put_of_it(fleet: FleetCache) -> None:
-    await fleet.put_machines(SUB, [machine("naïve-Ünïcode-ÄÖ")], "s")
+    await list_machines(fleet, SUB, [machine("naïve-Ünïcode-ÄÖ")], "s")
     await fleet.put_onboardings([onboarding("naïve-Ünïcode-ÄÖ", MachineState.HEALTHY)])
     assert (await fleet.state_counts()) == {"healthy": 1}
     assert await fleet.put_report(report("naïve-Ünïcode-ÄÖ"))

@@ -21,6 +21,7 @@ from cache.proof import GOOD_FOR, READ_WITHIN, TEST_ALERTS, HealthGroup, Proof, 
 from cache.report import FOUR, Report, Who, read_report, trail_head
 from cache.trail import DETECTION_TEST, RUN_TEST, last_writes, waitings
 from cache.values import stamp
+from tests.listed import list_machines
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 SUB, OTHER = "11111111-aaaa-4aaa-8aaa-111111111111", "22222222-bbbb-4bbb-8bbb-222222222222"
@@ -78,8 +79,8 @@ class Stock:
         await fleet.put_subscriptions([one], complete=True)
         await fleet.put_settings(SUB, "on", "enabled", "on")
         await fleet.put_servers_plan(SUB, "P2")
-        await fleet.put_machines(SUB, [a_machine(name, system) for system, name in (LINUX, WINDOWS)], "s1")
-        await fleet.finish_machines(SUB, "s1")
+        await list_machines(fleet, SUB, [a_machine(name, system) for system, name in (LINUX, WINDOWS)], "s1")
+        await fleet.finish_listing((SUB,), "s1")
         await fleet.put_onboardings([healthy(name, NOW - timedelta(hours=3)) for _, name in (LINUX, WINDOWS)])
         await self.fresh()
         sequence = await journal.begin("ann", APPLY_PLAN, "plan-1", "", "1 settings")
@@ -196,7 +197,7 @@ async def test_what_is_missing_is_named_and_never_good(stock: Stock, what: str) 
 async def test_a_system_without_its_test_is_not_proven_by_the_test_of_another(stock: Stock) -> None:
     other = a_machine("w-2", "Windows", OTHER)
     await stock.fleet.put_subscriptions([Subscription(OTHER, "Second", "Enabled", "tenant")], complete=False)
-    await stock.fleet.put_machines(OTHER, [other], "s2")
+    await list_machines(stock.fleet, OTHER, [other], "s2")
     await stock.fleet.put_onboardings([replace(healthy("w-2", NOW), machine_id=other.id)])
     await stock.fleet.mark_fresh(Source.MACHINES, OTHER)
     report = await stock.report()
@@ -208,7 +209,7 @@ async def test_a_system_without_its_test_is_not_proven_by_the_test_of_another(st
 
 
 async def test_an_alert_whose_test_nobody_wrote_down_counts_and_says_so(stock: Stock) -> None:
-    await stock.fleet.put_machines(SUB, [a_machine(name, "Linux") for name in ("l-1", "w-1")], "s2")
+    await list_machines(stock.fleet, SUB, [a_machine(name, "Linux") for name in ("l-1", "w-1")], "s2")
     later = replace(an_alert("l-1", "Linux", NOW), id=an_alert("l-1", "Linux", NOW).id + "-later")
     async with await Journal.open(stock.journal.path.parent / "another", stock.clock) as journal:
         await stock.fleet.put_alerts(SUB, [later], "s3")
@@ -257,7 +258,7 @@ async def test_a_trail_that_somebody_wrote_in_proves_nothing_whole(stock: Stock)
 
 
 async def test_a_subscription_without_machines_has_nothing_to_prove_but_that_it_is_enabled(stock: Stock) -> None:
-    await stock.fleet.finish_machines(SUB, "nothing was listed")
+    await stock.fleet.finish_listing((SUB,), "nothing was listed")
     report = await stock.report()
     (one,) = report.subscriptions
     assert one.verdict is Proof.NOTHING
@@ -273,7 +274,7 @@ async def test_a_chosen_subscription_that_is_gone_is_told_as_not_known(stock: St
 
 async def test_machines_that_are_not_aboard_are_grouped_by_cause_whatever_their_number(stock: Stock) -> None:
     names = [f"f-{number}" for number in range(300)]
-    await stock.fleet.put_machines(SUB, [a_machine(name, "Linux") for name in names], "s2")
+    await list_machines(stock.fleet, SUB, [a_machine(name, "Linux") for name in names], "s2")
     failed = Diagnosis("no-python", "There is no Python.", "Install it.", "installer")
     await stock.fleet.put_onboardings(
         [

@@ -5,6 +5,7 @@ from __future__ import annotations
 from cache_samples import SUB, alert, check, machine, onboarding, subscription
 
 from cache.fleet import FleetCache
+from tests.listed import list_machines
 
 
 async def _count(fleet: FleetCache, table: str) -> int:
@@ -15,8 +16,8 @@ async def test_shared_values_that_nothing_names_go_and_what_is_known_stays_the_s
     await fleet.put_subscriptions([subscription()], complete=True)
     for number in range(40):
         changing = machine("a", tags={"build": str(number)}, resource_group=f"rg-{number}")
-        await fleet.put_machines(SUB, [changing, machine("b")], f"listing {number}")
-        await fleet.put_checks(SUB, [check("a", evidence=f"{number} machines", machine_ids=(changing.id,)), check("b")])
+        await list_machines(fleet, SUB, [changing, machine("b")], f"listing {number}")
+        await fleet.put_checklists({SUB: [check("a", evidence=f"{number} machines", machine_ids=(changing.id,)), check("b")]}, {})
     await fleet.put_onboardings([onboarding("a", reason="was so"), onboarding("b")])
     await fleet.put_onboardings([onboarding("a", reason="is so")])
     await fleet.put_alerts(SUB, [alert("x")], "listing")
@@ -32,11 +33,11 @@ async def test_shared_values_that_nothing_names_go_and_what_is_known_stays_the_s
 
 async def test_a_number_that_was_freed_gets_no_other_meaning(fleet: FleetCache) -> None:
     await fleet.put_subscriptions([subscription()], complete=True)
-    await fleet.put_machines(SUB, [machine("a", tags={"last": "one"})], "first")
+    await list_machines(fleet, SUB, [machine("a", tags={"last": "one"})], "first")
     highest = (await fleet._database.fetch("SELECT MAX(key) FROM tag_sets"))[0][0]
-    await fleet.put_machines(SUB, [], "second")
-    await fleet.finish_machines(SUB, "second")
+    await list_machines(fleet, SUB, [], "second")
+    await fleet.finish_listing((SUB,), "second")
     await fleet.tidy()
-    await fleet.put_machines(SUB, [machine("a", tags={"another": "one"})], "third")
+    await list_machines(fleet, SUB, [machine("a", tags={"another": "one"})], "third")
     assert (await fleet._database.fetch("SELECT MAX(key) FROM tag_sets"))[0][0] > highest
     assert [one.tags for one in await fleet.machines()] == [{"another": "one"}]

@@ -20,6 +20,7 @@ from cache.index import MachineIndex, Question
 from cache.model import Diagnosis, Machine, MachineState, Onboarding, Subscription
 from cache.values import microseconds
 from cache.wave import FEWEST_ARRIVALS, RATE_WINDOW, SHORTEST_WINDOW, STUCK, Held, Move, Wave, causes, grid, history, outlook
+from tests.listed import list_machines
 
 NOW = datetime(2026, 3, 1, 12, 3, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -139,8 +140,8 @@ async def fleet(tmp_path: Path) -> AsyncIterator[FleetCache]:
     async with await FleetCache.open(tmp_path, ManualClock(NOW - 5 * HOUR)) as opened:
         await opened.put_subscriptions([Subscription(one, one[-1], "Enabled", "t") for one in (ONE, TWO)], complete=True)
         for one in (ONE, TWO):
-            await opened.put_machines(one, [a_machine(number, one) for number in range(6)], "s")
-            await opened.finish_machines(one, "s")
+            await list_machines(opened, one, [a_machine(number, one) for number in range(6)], "s")
+            await opened.finish_listing((one,), "s")
         yield opened
 
 

@@ -40,6 +40,7 @@ from screens.console_screen import ConsoleScreen
 from screens.desk import Desk, Session
 from screens.requests import GoTo, PauseToggled, Request, SignInRequested, SyncRequested
 from screens.toasts import BriefToasts
+from tests.listed import list_machines
 
 R = TypeVar("R", bound=Request)
 
@@ -386,8 +387,8 @@ async def put_machines(desk: Desk, machines: Sequence[tuple[Machine, Onboarding]
     """Write machines and their states."""
     fleet = desk.fleet
     for one in dict.fromkeys(machine.subscription_id for machine, _ in machines):
-        await fleet.put_machines(one, [machine for machine, _ in machines if machine.subscription_id == one], "s")
-        await fleet.finish_machines(one, "s")
+        await list_machines(fleet, one, [machine for machine, _ in machines if machine.subscription_id == one], "s")
+        await fleet.finish_listing((one,), "s")
         await fleet.mark_fresh(Source.MACHINES, one)
     await fleet.put_onboardings([onboarding for _, onboarding in machines])
 
@@ -436,7 +437,7 @@ async def fill(desk: Desk) -> None:
                 one.id, "connectivity", CheckStatus.WARN, machine_ids=tuple(host.id for host in hosts if host.subscription_id == one.id)
             ),
         ]
-        await desk.fleet.put_checks(one.id, [*checks, manual] if one.id == MOVED else checks)
+        await desk.fleet.put_checklists({one.id: [*checks, manual] if one.id == MOVED else checks}, {})
     for problem in PROBLEMS:
         await desk.fleet.put_problem(problem)
     await desk.fleet.add_log("info", "sign-in by cli: ok")

@@ -121,7 +121,7 @@ async def test_a_manual_step_is_ticked_and_a_checked_one_is_not(desk: Desk) -> N
 
 async def test_a_ticked_step_says_who_and_when_and_can_be_taken_back(desk: Desk) -> None:
     ticked = a_check(MOVED, "tenant-move", CheckStatus.PASS, ticked_by="bo@contoso.example", ticked_at=desk.clock.now())
-    await desk.fleet.put_checks(MOVED, [ticked])
+    await desk.fleet.put_checklists({MOVED: [ticked]}, {})
     screen = ChecklistScreen(desk)
     app = Stage(desk, screen)
     async with app.run_test(size=WIDE) as pilot:
@@ -166,7 +166,7 @@ async def test_many_affected_machines_are_listed_worst_first_and_enter_opens_one
 
 async def test_many_manual_steps_are_ticked_at_once_by_marks(desk: Desk) -> None:
     for one in (EXCLUDED, NEVER):
-        await desk.fleet.put_checks(one, [a_check(one, "tenant-move", CheckStatus.MANUAL), a_check(one, "rights")])
+        await desk.fleet.put_checklists({one: [a_check(one, "tenant-move", CheckStatus.MANUAL), a_check(one, "rights")]}, {})
     screen = ChecklistScreen(desk)
     app = Stage(desk, screen)
     async with app.run_test(size=SMALL) as pilot:
@@ -179,7 +179,7 @@ async def test_many_manual_steps_are_ticked_at_once_by_marks(desk: Desk) -> None
 
 
 async def test_a_long_text_about_a_check_can_be_read_by_keys_and_escape_leads_back(desk: Desk) -> None:
-    await desk.fleet.put_checks(EXCLUDED, [a_check(EXCLUDED, "rights", CheckStatus.FAIL, remedy="Do this. " * 200)])
+    await desk.fleet.put_checklists({EXCLUDED: [a_check(EXCLUDED, "rights", CheckStatus.FAIL, remedy="Do this. " * 200)]}, {})
     await desk.fleet.select({EXCLUDED})
     screen = ChecklistScreen(desk)
     async with Stage(desk, screen).run_test(size=SMALL) as pilot:
@@ -238,7 +238,7 @@ async def test_hostile_names_are_shown_as_they_are(desk: Desk) -> None:
 
 
 async def test_evidence_has_the_age_of_what_the_check_rests_on(desk: Desk) -> None:
-    await desk.fleet.put_checks(ALL_ON, [a_check(ALL_ON, "running"), a_check(ALL_ON, "cloud"), a_check(ALL_ON, "linux")])
+    await desk.fleet.put_checklists({ALL_ON: [a_check(ALL_ON, "running"), a_check(ALL_ON, "cloud"), a_check(ALL_ON, "linux")]}, {})
     await desk.fleet.mark_fresh(Source.MACHINES, ALL_ON)
     await desk.fleet.mark_fresh(Source.PERMISSIONS, ALL_ON)
     advance(desk, minutes=20)
@@ -268,7 +268,7 @@ async def test_evidence_has_the_age_of_what_the_check_rests_on(desk: Desk) -> No
 
 
 async def test_one_check_is_read_again_alone(desk: Desk) -> None:
-    await desk.fleet.put_checks(ALL_ON, [a_check(ALL_ON, "running"), a_check(ALL_ON, "cloud"), a_check(ALL_ON, "linux")])
+    await desk.fleet.put_checklists({ALL_ON: [a_check(ALL_ON, "running"), a_check(ALL_ON, "cloud"), a_check(ALL_ON, "linux")]}, {})
     await desk.fleet.select({ALL_ON, EXCLUDED})
     screen = ChecklistScreen(desk)
     app = Stage(desk, screen)
@@ -296,7 +296,7 @@ async def test_one_check_is_read_again_alone(desk: Desk) -> None:
 
 async def test_nothing_is_said_to_be_read_while_nobody_is_signed_in(tmp_path: Path) -> None:
     desk = await open_desk(tmp_path, signed_in=False)
-    await desk.fleet.put_checks(ALL_ON, [a_check(ALL_ON, "linux")])
+    await desk.fleet.put_checklists({ALL_ON: [a_check(ALL_ON, "linux")]}, {})
     app = Stage(desk, ChecklistScreen(desk))
     async with app.run_test(size=SMALL) as pilot:
         await settle(pilot)

@@ -17,6 +17,7 @@ from screens.page import PageScroll
 from screens.requests import CopyRequested, DetectionTestRequested, OpenAlert, RetryRequested, SyncRequested
 from screens.steps import StepsPage
 from screens.widgets.document import Document
+from tests.listed import list_machines
 from tests.screens.paint import HOSTILE, HOSTILE_SHOWN, painted
 from tests.screens.stage import (
     ALL_ON,
@@ -197,8 +198,8 @@ async def test_a_machine_that_goes_away_says_so_in_a_sentence(desk: Desk) -> Non
     async with app.run_test(size=SMALL) as pilot:
         await settle(pilot)
         assert "short-lived" in painted(app)
-        await desk.fleet.put_machines(EXCLUDED, [], "again")
-        await desk.fleet.finish_machines(EXCLUDED, "again")
+        await list_machines(desk.fleet, EXCLUDED, [], "again")
+        await desk.fleet.finish_listing((EXCLUDED,), "again")
         await settle(pilot)
         assert "This machine is gone." in painted(app)
         await pilot.press("y", "l", "enter", "G")
@@ -208,7 +209,7 @@ async def test_a_machine_that_goes_away_says_so_in_a_sentence(desk: Desk) -> Non
 
 async def test_a_machine_that_nobody_has_looked_at_yet_is_unknown_and_not_a_crash(desk: Desk) -> None:
     machine = a_machine("new", EXCLUDED)
-    await desk.fleet.put_machines(EXCLUDED, [machine], "again")
+    await list_machines(desk.fleet, EXCLUDED, [machine], "again")
     app = Stage(desk, MachinePage(desk, machine.id))
     async with app.run_test(size=SMALL) as pilot:
         await settle(pilot)

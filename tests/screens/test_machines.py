@@ -215,7 +215,9 @@ def test_counts_leave_their_words_where_there_is_no_room() -> None:
 
 async def test_the_machines_of_a_check_alone_are_shown_until_escape(desk: Desk) -> None:
     ids = tuple(machine_id(name) for name in MACHINE_NAMES[:3])
-    await desk.fleet.put_checks(ALL_ON, [a_check(ALL_ON, "running", machine_ids=ids), a_check(ALL_ON, "linux", machine_ids=ids[:1])])
+    await desk.fleet.put_checklists(
+        {ALL_ON: [a_check(ALL_ON, "running", machine_ids=ids), a_check(ALL_ON, "linux", machine_ids=ids[:1])]}, {}
+    )
     screen = MachinesScreen(desk)
     app = Stage(desk, screen)
     async with app.run_test(size=WIDE) as pilot:
@@ -234,7 +236,7 @@ async def test_the_machines_of_a_check_alone_are_shown_until_escape(desk: Desk) 
         await settle(pilot)
         await screen.arranged()
         assert screen.table.count == 3
-        await desk.fleet.put_checks(ALL_ON, [a_check(ALL_ON, "running", machine_ids=ids[:2])])
+        await desk.fleet.put_checklists({ALL_ON: [a_check(ALL_ON, "running", machine_ids=ids[:2])]}, {})
         await pilot.pause(0.3)
         await settle(pilot)
         assert screen.table.count == 2
@@ -245,7 +247,7 @@ async def test_the_machines_of_a_check_alone_are_shown_until_escape(desk: Desk) 
 
 
 async def test_a_screen_that_opens_on_the_machines_of_a_check_never_shows_others(desk: Desk) -> None:
-    await desk.fleet.put_checks(ALL_ON, [a_check(ALL_ON, "running", machine_ids=(machine_id(MACHINE_NAMES[0]),))])
+    await desk.fleet.put_checklists({ALL_ON: [a_check(ALL_ON, "running", machine_ids=(machine_id(MACHINE_NAMES[0]),))]}, {})
     app = Stage(desk, ChecklistScreen(desk))
     async with app.run_test(size=SMALL) as pilot:
         await settle(pilot)

@@ -19,6 +19,7 @@ from screens.export import ExportDialog
 from screens.report import ReportScreen
 from screens.requests import ExportRequested, GoTo
 from screens.widgets.document import Document
+from tests.listed import list_machines
 from tests.screens.paint import painted
 from tests.screens.stage import (
     EXCLUDED,
@@ -47,7 +48,7 @@ async def proven(desk: Desk) -> None:
         for source in (Source.SETTINGS, Source.PLAN, Source.MACHINES, Source.ALERTS):
             await desk.fleet.mark_fresh(source, one)
         machine = a_machine("web", one)
-        await desk.fleet.put_machines(one, [machine], "s")
+        await list_machines(desk.fleet, one, [machine], "s")
         state = MachineState.HEALTHY if one == WHOLE else MachineState.ONBOARDED
         await desk.fleet.put_onboardings([an_onboarding(machine, state, since=NOW, evidence=("Read by a managed run command",))])
     machine = a_machine("web", WHOLE)

@@ -26,6 +26,7 @@ from screens.machines import MachinesScreen
 from screens.widgets import line_table
 from screens.widgets.columns import Sorting, fit, lay_out, sorted_first
 from screens.widgets.line_table import MARK
+from tests.listed import list_machines
 from tests.screens.stage import ALL_ON, EXCLUDED, NOW, Stage, a_machine, a_subscription, an_extension, close_desk, open_desk, settle
 
 NAMES = (*(f"web-{number:02}" for number in range(24)), "漢字の名前", "db-🚀-01", "خادم", "e\u0301tude", "vm[/x]", "WEB-upper")
@@ -172,8 +173,8 @@ async def perform(pilot: Pilot[None], screen: MachinesScreen, expected: Expected
                 for place, name in enumerate(NAMES)
                 if name in second and name not in elsewhere
             ]
-            await fleet.put_machines(first, listed, str(number))
-            await fleet.finish_machines(first, str(number))
+            await list_machines(fleet, first, listed, str(number))
+            await fleet.finish_listing((first,), str(number))
         case "judge":
             state, hours = second
             since = desk.clock.now() - timedelta(hours=hours) if hours else None
@@ -183,7 +184,7 @@ async def perform(pilot: Pilot[None], screen: MachinesScreen, expected: Expected
         case "power":
             for one in known.values():
                 if one.name in first:
-                    await fleet.put_machines(one.subscription_id, [replace(one, power=second)], str(number))
+                    await list_machines(fleet, one.subscription_id, [replace(one, power=second)], str(number))
         case "rename":
             await fleet.put_subscriptions([a_subscription(first, second)], complete=False)
         case "select":

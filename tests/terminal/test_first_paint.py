@@ -14,6 +14,7 @@ from console.clouds import load_cloud
 from console.paths import Paths
 from console.session import Setup, cache_folder, open_cache, remember
 from console.settings import Settings
+from tests.listed import list_machines
 from tests.terminal.terminal import Terminal
 
 HOSTILE = "\x1b]52;c;ZXZpbA==\x07web\x1b[2J-\u202e1[bold]"
@@ -30,7 +31,7 @@ def fill(home: Path, machines: int = 40) -> Path:
             Machine(f"/subscriptions/s1/vm-{n:03}", HOSTILE if n == 1 else f"vm-{n:03}", "vm", "s1", "rg", "we", "Linux", "ubuntu")
             for n in range(machines)
         ]
-        await fleet.put_machines("s1", found, "sync")
+        await list_machines(fleet, "s1", found, "sync")
         await fleet.put_onboardings([Onboarding(one.id, MachineState.FAILED, "the disk is full") for one in found])
         await fleet.mark_fresh(Source.MACHINES, "s1")
         await fleet.close()

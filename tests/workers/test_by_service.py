@@ -21,6 +21,7 @@ from console.session import Connection
 from console.simulator import Simulator, throttling
 from console.workers import services
 from console.workers.sync import sync
+from tests.listed import list_machines
 from tests.workers.conftest import Connect
 
 MACHINES = frozenset({Source.MACHINES})
@@ -384,7 +385,7 @@ async def test_why_extensions_failed_is_asked_at_once_and_one_that_cannot_be_rea
 
     simulator.faults.add(f"500:1:{failed[0].name}/extensions")
     for one in failed:
-        await ada.fleet.put_machines(one.subscription_id, [unclear(one)], "unclear")
+        await list_machines(ada.fleet, one.subscription_id, [unclear(one)], "unclear")
     simulator.requests.clear()
     await services.read_details(ada.work, [unclear(one) for one in clear.values()])
     assert set(asked(simulator)) == {one.id.lower() for one in failed}

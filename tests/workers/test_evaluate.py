@@ -29,6 +29,7 @@ from console.rules.prerequisites import checks_of
 from console.workers import evaluate as module
 from console.workers.evaluate import evaluate, settle_states
 from console.workers.verify import keep_judgement
+from tests.listed import list_machines
 from tests.rules.samples import NOW, a_machine, a_server, alike, defender, log_analytics, trend_micro
 
 SUBS = ("aaaaaaaa-0000-4000-8000-000000000001", "BBBBBBBB-0000-4000-8000-000000000002", "cccccccc-0000-4000-8000-000000000003")
@@ -166,12 +167,12 @@ async def change(fleet: FleetCache, journal: Journal, clock: ManualClock, number
         case ("list", listed):
             await lists(fleet, clock, [machine_of(*one) for one in listed], str(number))
         case ("put", owner, which, kind):
-            await fleet.put_machines(owner, [machine_of(owner, which, kind)], f"put {number}")
+            await list_machines(fleet, owner, [machine_of(owner, which, kind)], f"put {number}")
         case ("extensions", which, extensions):
             for one in await fleet.machines():
                 if one.name == f"m-{which}":
-                    await fleet.put_machines(
-                        one.subscription_id, [replace(one, extensions=tuple(extensions), extensions_known=True)], f"of {number}"
+                    await list_machines(
+                        fleet, one.subscription_id, [replace(one, extensions=tuple(extensions), extensions_known=True)], f"of {number}"
                     )
         case ("settings", owner, integration, linux):
             await fleet.put_settings(owner, integration, linux, "on", enabled_at=clock.now() if integration == "on" else None)

@@ -6,6 +6,7 @@ from cache.model import CheckStatus, MachineState, Source
 from console.session import Connection
 from console.simulator import Simulator
 from console.workers.sync import MOVING, sync
+from tests.listed import list_machines
 from tests.workers.conftest import Connect
 
 
@@ -55,8 +56,8 @@ async def test_where_resource_graph_refuses_each_service_is_read_by_itself(simul
     simulator.faults.add("403:1:/providers/Microsoft.ResourceGraph")
     ids = [row.subscription.id for row in await ada.fleet.subscriptions()]
     for subscription_id in ids:
-        await ada.fleet.put_machines(subscription_id, [], "gone")
-        await ada.fleet.finish_machines(subscription_id, "gone")
+        await list_machines(ada.fleet, subscription_id, [], "gone")
+        await ada.fleet.finish_listing((subscription_id,), "gone")
     await sync(ada.work)
     by_service = {row.id.lower(): (row.name, row.kind, row.os_type, row.state) for row in await ada.fleet.machine_rows()}
     assert by_service == by_graph

@@ -12,6 +12,7 @@ from console.gateway import graph_machines
 from console.session import Connection
 from console.simulator import Simulator
 from console.workers.sync import MOVING, sync
+from tests.listed import list_machines
 
 
 @pytest.fixture
@@ -56,7 +57,7 @@ async def test_what_another_source_told_of_a_machine_makes_its_row_be_read_again
     await sync(ada.work)
     one = next(each for each in (await _known(ada)).values() if each.extensions_known)
     other = replace(one, extensions=(Extension("Other", "Contoso", "Other", "Succeeded"),))
-    await ada.fleet.put_machines(one.subscription_id, [other], "another source")
+    await list_machines(ada.fleet, one.subscription_id, [other], "another source")
     decoded.clear()
     await sync(ada.work, sources=MOVING)
     assert one.id in decoded
