@@ -15,7 +15,7 @@ from cache.failure import Failure
 from console.clouds import Cloud
 from console.workers.alerts import read_details
 from console.workers.apply import apply_plan
-from console.workers.canary import canary_over
+from console.workers.canary import canary_over, stopped_plan
 from console.workers.evaluate import evaluate
 from console.workers.plan import make_plan
 from console.workers.retry import look, retry_extension
@@ -27,6 +27,9 @@ from screens.dialogs import TypedConfirmDialog
 
 LOOK_EVERY = 10.0
 """Seconds between two looks at how a canary stands."""
+
+NAMED = 3
+"""Subscriptions that a toast names."""
 
 
 class Tell(Protocol):
@@ -73,9 +76,18 @@ async def apply(
         tell(f"{many} changed in Azure since the plan, so nothing was sent there. Planned anew: {then}")
     read_again(tuple(one.id for one in plan.subscriptions))
     if request.first and good and any(one.code == "waiting" for one in applied):
-        with suppress(CacheError):  # somebody has signed in elsewhere
-            there = await canary_over(work, plan, request.first, canary_life.total_seconds() / 60, LOOK_EVERY)
-            tell(f"The canary of the plan: {there.told()} Press 3, which asks about the rest.", error=bool(there.stuck))
+        await tell_canary(work, tell, canary_life)
+
+
+async def tell_canary(work: Work, tell: Tell, canary_life: timedelta) -> None:
+    """Where a plan is stopped after its canary, in this session or in one before: tell once when that has been waited for."""
+    with suppress(CacheError):  # somebody has signed in elsewhere
+        stopped = await stopped_plan(work)
+        there = await canary_over(work, stopped, canary_life.total_seconds() / 60, LOOK_EVERY) if stopped is not None else None
+        if stopped is not None and there is not None:
+            names = {one.id: one.name for one in stopped.plan.subscriptions}
+            of = ", ".join(names[one] for one in stopped.first[:NAMED]) + (" and more" if len(stopped.first) > NAMED else "")
+            tell(f"The canary of the plan ({of}): {there.told()} Press 3, which asks about the rest.", error=bool(there.stuck))
 
 
 async def ask_retry(

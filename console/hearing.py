@@ -64,6 +64,12 @@ class HearingApp(PacedApp):
         """A toast. What matters is in the log screen too."""
         self.notify(sentence, severity="error" if error else "information", timeout=8 if error else 5, markup=False)
 
+    def connected(self, work: Work) -> None:
+        """A canary that was waited for when the console ended is waited for again."""
+        from console.answers import tell_canary
+
+        self._run("canary", tell_canary(work, self.tell, timedelta(minutes=self.setup.settings.canary_minutes)))
+
     # Requests
 
     def on_go_to(self, request: requests.GoTo) -> None:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from console.gateway.transport import Wait
     from console.identity import DevicePrompt
     from console.workers.watch import Watch
+    from console.workers.work import Work
     from screens.desk import Desk
     from screens.sign_in import SignInScreen
 
@@ -48,6 +49,9 @@ class Stage(Protocol):
 
     def tell(self, sentence: str, *, error: bool = False) -> None:
         """A toast."""
+
+    def connected(self, work: Work) -> None:
+        """Somebody has signed in, and what was left unfinished has been read back."""
 
     def fail(self, failure: Exception) -> None:
         """Leave with a failure that the command line will say."""
@@ -178,6 +182,7 @@ class SigningIn:
         every = timedelta(minutes=settings.reconcile_minutes)
         self.watch = Watch(work, settings.poll_seconds, settings.moving_seconds, every, self._lost, self._lead.take)
         self._watching = asyncio.create_task(self._keep_watching(self.watch))
+        self._stage.connected(work)
 
     async def _keep_watching(self, watch: Watch) -> None:
         while True:

@@ -86,7 +86,7 @@ async def test_a_canary_is_waited_for_left_and_found_again_and_the_rest_is_kille
             await keys(terminal, then=("A plan was interrupted",))
             await keys(terminal, "3", then=("It was interrupted", "1 subscription that is left"))
             await keys(terminal, "a", then=("To confirm, type Contoso Web [/x]",))
-            await keys(terminal, "Contoso Web [/x]", "enter", then=("3 confirmed",))
+            await keys(terminal, "Contoso Web [/x]", "enter", then=("3 confirmed",), gone="applying")  # while which q asks first
             terminal.press("q")
             assert await asyncio.to_thread(terminal.wait_end) == 0
         assert set(written(simulator).values()) == {1}

@@ -8,11 +8,11 @@ import pytest
 
 from cache.canary import COMING
 from cache.model import Plan, PlanAction
-from console.answers import apply
+from console.answers import apply, tell_canary
 from console.session import Connection
 from console.simulator import Simulator
 from console.workers.apply import apply_plan
-from console.workers.canary import watch_canary
+from console.workers.canary import canary_over, stopped_plan, watch_canary
 from console.workers.plan import make_plan
 from console.workers.sync import MOVING, sync
 from screens.requests import ApplyRequested
@@ -94,3 +94,37 @@ async def test_who_looks_at_another_screen_is_told_when_the_canary_is_over(simul
     count = len(told)
     await apply(ada.work, ApplyRequested(plan.id, (), resume=True), tell, again.append, timedelta(hours=24))
     assert not any("canary" in one for one in told[count:])
+
+
+async def test_a_wait_that_outlived_the_console_ends_with_a_word_once(simulator: Simulator, connect_as: Connect) -> None:
+    async def sleep(seconds: float) -> None:
+        simulator.clock.advance(600)
+        await sync(before.work, (), MOVING)  # as the polling does
+
+    before = await connect_as(sleep=sleep)
+    plan = await planned(before, simulator)
+    first = plan.subscriptions[0]
+    await apply_plan(before.work, plan, canary=[first.id])
+    after = await connect_as(sleep=sleep)
+    told: list[str] = []
+
+    def tell(sentence: str, *, error: bool = False) -> None:
+        told.append(sentence)
+
+    await tell_canary(after.work, tell, timedelta(hours=24))
+    (sentence,) = told
+    assert sentence.startswith(f"The canary of the plan ({first.name}): After ")
+    assert "machines are aboard" in sentence
+    await tell_canary(after.work, tell, timedelta(hours=24))
+    assert told == [sentence]
+
+
+async def test_nothing_is_told_of_a_canary_after_which_the_plan_went_on(simulator: Simulator, ada: Connection) -> None:
+    plan = await planned(ada, simulator)
+    await apply_plan(ada.work, plan, canary=[plan.subscriptions[0].id])
+    stopped = await stopped_plan(ada.work)
+    assert stopped is not None
+    assert stopped.first == (plan.subscriptions[0].id,)
+    await apply_plan(ada.work, plan, resume=True)
+    assert await stopped_plan(ada.work) is None
+    assert await canary_over(ada.work, stopped, 0, 1) is None
