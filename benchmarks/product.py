@@ -55,17 +55,9 @@ def write_cloud(folder: Path, port: int = CLOSED, ca_file: Path | None = None) -
     return path
 
 
-def can_open_machines() -> bool:
-    """Whether ``--screen`` is there."""
-    from console.cli import build_parser
-
-    return "--screen" in build_parser().format_help()
-
-
 def console_arguments(home: Path, cloud: Path) -> list[str]:
     """The console, offline: without a token in the environment ``--auth token`` fails at once, and the cache is what there is."""
-    screen = ["--screen", "machines"] if can_open_machines() else []
-    return ["-m", "console", "--home", str(home), "--cloud", str(cloud), "--auth", "token", *screen]
+    return ["-m", "console", "--home", str(home), "--cloud", str(cloud), "--auth", "token", "--screen", "machines"]
 
 
 def watched_arguments(home: Path, cloud: Path, pipe: Path, report: Path) -> list[str]:
@@ -75,10 +67,6 @@ def watched_arguments(home: Path, cloud: Path, pipe: Path, report: Path) -> list
 
 def reach_machines(program: Program, timeout: float = 120.0) -> float:
     """Wait until the console shows machines; returns when."""
-    if not can_open_machines():
-        program.wait_for("Quit", timeout)
-        program.settle(0.5)
-        program.send("4")
     program.wait_for(MACHINE, timeout)
     return program.wait_for(ARRANGED, timeout)
 

@@ -27,8 +27,6 @@ def _hello_start() -> float:
 
 
 def _console_start(arguments: list[str]) -> float:
-    if not product.can_open_machines():
-        raise product.Unmeasurable("the console has no --screen yet, so its first rows stand behind a key")
     with Program(arguments) as program:
         return (program.wait_for(product.MACHINE, 60) - program.started) * 1000
 
@@ -290,8 +288,6 @@ def idle_bytes(bench: Bench) -> Measured:
 @row("first paint bytes 80×24", "bytes", "DataTable, 1,000 rows", 0.7)
 def first_paint(bench: Bench) -> Measured:
     """All bytes from exec until the rows stand and the screen rests, on a small terminal."""
-    if not product.can_open_machines():
-        raise product.Unmeasurable("the console has no --screen yet, so other screens are painted first")
     ours: list[float] = []
     stock: list[float] = []
     for _ in range(3):

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from cache.check_sources import RESTS_ON
-from console.cli import VERBS
+from console.options import VERBS
 
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "docs" / "seed.md").read_text(encoding="utf-8")
