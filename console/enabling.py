@@ -45,11 +45,12 @@ class Asked:
 
 async def enable(setup: Setup, as_json: bool, asked: Asked) -> int:
     """Apply a plan. Exit 0 all, 3 partly, 1 nothing done, 8 stopped after a canary that went well."""
+    given = read_plan(asked.plan_file) if asked.plan_file else None  # before anything of Azure is imported
+
     from console.workers.apply import GOOD, Outcome, apply_plan, check_policy
     from console.workers.canary import watch_canary
     from console.workers.evaluate import evaluate
 
-    given = read_plan(asked.plan_file) if asked.plan_file else None
     async with connected(setup) as connection:
         work = connection.work
         plan = given or await (_begun_last(connection) if asked.resume else made_now(setup, connection, asked.action, asked.extras))

@@ -1,24 +1,4 @@
-"""The user's settings: ``config.toml`` in the home folder, read once at start. Everything has a default.
-
-::
-
-    cloud = "public"          # a built-in cloud, a name in clouds/, or a file
-    auth = "auto"
-    tenant = ""
-    read_only = false
-    poll_seconds = 60         # between two readings of what changed in Azure
-    moving_seconds = 20       # the same of machines while any are on their way
-    reconcile_minutes = 60    # between two readings of everything
-    stale_minutes = 30        # older data is called stale
-    canary_minutes = 60       # the machines of a canary are waited for at most so long
-    concurrency = 8           # calls to Azure at the same time
-    theme = "textual-dark"
-    mouse = true
-    slow_line = "auto"        # or true, false: fewer bytes to the terminal; auto measures how fast it answers
-
-    [keys]                    # other keys for actions, by the ids that the help screen shows
-    "table.filter" = "f"
-"""
+"""The user's settings: ``config.toml`` in the home folder, read once at start. Everything has a default (docs/settings.md)."""
 
 from __future__ import annotations
 
