@@ -8,6 +8,9 @@ from datetime import datetime
 
 from cache.clock import Clock
 
+READING = "sync"
+"""The key of the task that reads Azure."""
+
 SOON = 5
 """Seconds of a task after which its pace tells something."""
 

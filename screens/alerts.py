@@ -57,7 +57,8 @@ class AlertsScreen(TriageKeys, FleetScreen[Alert]):
     SORT_KEYS = ("age", "severity", "status", "title", "machine", "product", "subscription", "group")
     LATEST_FIRST = frozenset(("age",))
     THEN = ("age",)
-    EMPTY = "No alerts known yet: press r to read Azure."
+    EMPTY = "Reading…"
+    UNREAD = "No alerts known yet"
     BINDINGS: ClassVar[list[BindingType]] = [*bindings("alerts")]
 
     def __init__(self, desk: Desk) -> None:
@@ -143,7 +144,7 @@ class AlertsScreen(TriageKeys, FleetScreen[Alert]):
             f"{waiting:,} open",
             "Defender for Endpoint only (e)" if self.only_endpoint else "",
             "open only (o)" if self.only_open else "",
-            "a undoes i, v and d",
+            "i begins, v resolves, d dismisses, a undoes" if self.table.count else "",
         ]
         return " · ".join(part for part in parts if part)
 
@@ -156,7 +157,7 @@ class AlertsScreen(TriageKeys, FleetScreen[Alert]):
                 f"No alerts, as of {age(self._read_at, self.desk.clock.now())} ago. A test alert takes some minutes to appear."
             )
         else:
-            self.table.empty = self.EMPTY
+            self.table.empty = self.unread()
         super().told()
         text = "\n".join([NOTE, *self._problem_line()])
         hint = self.query_one("#hint", Static)

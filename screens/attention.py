@@ -55,7 +55,7 @@ UNCOVERED: dict[Coverage, str] = {
     Coverage.NOT_SET: "Linux never set: choose them and press 3",
     Coverage.NO_PLAN: "Defender for Servers off: choose them, press 3, then o",
     Coverage.NOT_REGISTERED: "Microsoft.Security not registered: choose them, press 3, then o",
-    Coverage.UNKNOWN: "settings that are not known: Security Reader may be missing",
+    Coverage.UNKNOWN: "settings that could not be read: Security Reader may be missing",
 }
 """What is to be said of subscriptions of each coverage that is not yet *enabled*; ``12 subscriptions with …``."""
 
@@ -132,13 +132,19 @@ def _alerts(facts: Facts) -> Iterator[Attention]:
 
 
 def _subscriptions(facts: Facts) -> Iterator[Attention]:
+    troubled = {one.subscription_id.lower() for one in facts.problems}
+    unread = [one for one in facts.subscriptions if coverage(one) is Coverage.UNKNOWN and one.id.lower() not in troubled]
     counts = Counter(map(coverage, facts.subscriptions))
+    counts[Coverage.UNKNOWN] -= len(unread)
     for where, words in UNCOVERED.items():
         if number := counts[where]:
             shape, tone = COVERAGE_SHAPES[where]
             yield Attention(
                 f"coverage {where}", shape, tone, f"{count(number, 'subscription')} with {words}", "subscriptions", where.search
             )
+    if unread:
+        text = f"{count(len(unread), 'subscription')} with settings that have not been read yet"
+        yield Attention("unread", "?", "muted", text, "subscriptions", Coverage.UNKNOWN.search)
     done = (Coverage.ENABLED, Coverage.UNAVAILABLE)
     no_right = sum(1 for one in facts.subscriptions if one.can_enable is False and coverage(one) not in done)
     if no_right:

@@ -91,7 +91,8 @@ class ChecklistScreen(DetailScreen[Check]):
     FIELDS = CHECK_FIELDS
     SORT_KEYS = ("status", "title", "subscription", "affected", "evidence", "age")
     THEN = ("status", "affected", "title")
-    EMPTY = "Nothing has been checked yet: press r to read Azure."
+    EMPTY = "Reading…"
+    UNREAD = "Nothing has been checked yet"
     BINDINGS: ClassVar[list[BindingType]] = [*bindings("checklist")]
 
     DEFAULT_CSS = """
@@ -205,7 +206,7 @@ class ChecklistScreen(DetailScreen[Check]):
     def rearrange(self) -> None:
         """Show the rows, what is next, and the check under the cursor."""
         if not self._all:
-            self.table.empty = self.EMPTY
+            self.table.empty = self.unread()
         elif self.only_open and not self.filter_text:
             self.table.empty = "Nothing is open: every check holds. o shows them."
         else:

@@ -92,8 +92,8 @@ def in_states(row: SubscriptionRow, states: frozenset[MachineState]) -> int:
     return sum(row.states.get(state, 0) for state in states)
 
 
-def next_step(row: SubscriptionRow, integration_supported: bool = True) -> str:
-    """What to do next about a subscription, with the key that leads there."""
+def next_step(row: SubscriptionRow, integration_supported: bool = True, until_read: str = "press r to read Azure") -> str:
+    """What to do next about a subscription, with the key that leads there. ``until_read``: what brings what was never read."""
     one = row.subscription
     if not integration_supported:
         return "This cloud has no integration with Defender for Endpoint: there are only alerts here. Press 5."
@@ -107,6 +107,8 @@ def next_step(row: SubscriptionRow, integration_supported: bool = True) -> str:
                 f"Microsoft.Security is not registered here ({one.provider}). An Owner or Contributor runs: "
                 f"az provider register --namespace Microsoft.Security --subscription {one.id}"
             )
+        case Coverage.UNKNOWN if not row.problems:
+            return f"Its settings are not known yet: {until_read}."
         case Coverage.UNKNOWN:
             return "Its settings are not known, which may mean that Security Reader is missing: press r to read again, 2 for the checklist."
         case Coverage.NO_PLAN:

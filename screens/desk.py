@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 
-from cache.activity import Activity
+from cache.activity import READING, Activity
 from cache.clock import Clock
 from cache.detection import Detections
 from cache.fleet import FleetCache
@@ -57,6 +57,12 @@ class Desk:
     verification: Verification = field(default_factory=Verification)
     detections: Detections = field(default_factory=Detections)
     canary: timedelta = timedelta(minutes=60)
+
+    @property
+    def until_read(self) -> str:
+        """What brings what is not known yet, as the end of a sentence."""
+        reading = any(task.key == READING for task in self.activity.tasks())
+        return "Azure is being read at this moment" if reading else "press r to read Azure"
 
     def stale_limit(self, source: str) -> timedelta:
         """At what age data of a source is called stale."""

@@ -114,7 +114,8 @@ class MachinesScreen(FleetScreen[MachineRow]):
     COLUMNS = MACHINE_COLUMNS
     FIELDS = MACHINE_FIELDS
     SORT_KEYS = ("state", "name", "since", "due", "reason", "extension", "system", "power", "subscription", "group", "kind")
-    EMPTY = "No machines known yet: press r to read Azure."
+    EMPTY = "Reading…"
+    UNREAD = "No machines known yet"
     BINDINGS: ClassVar[list[BindingType]] = [*bindings("machines")]
 
     DEFAULT_CSS = """
@@ -202,7 +203,7 @@ class MachinesScreen(FleetScreen[MachineRow]):
 
     def told(self) -> None:
         """Below the rows: their states, and what to do next."""
-        self.table.empty = self.EMPTY if not self.total else "No machine passes the filter: Esc clears it, o shows all."
+        self.table.empty = self.unread() if not self.total else "No machine passes the filter: Esc clears it, o shows all."
         super().told()
         self._tell_hint()
 

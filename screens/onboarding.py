@@ -104,7 +104,7 @@ class OnboardingScreen(ConsoleScreen):
 
     def _nothing(self, wave: Wave) -> str:
         if not wave.states:
-            return "No machines known yet: press r to read Azure."
+            return f"No machines known yet: {self.desk.until_read}."
         return "No machine is stuck. R tells what is proven." if not wave.on_the_way else "No machine is stuck: nothing to do but watch."
 
     async def action_span(self, hours: int) -> None:

@@ -82,7 +82,7 @@ def flow(label: str, parts: Sequence[tuple[str, str]], width: int) -> list[Conte
 
 def summary(facts: Facts, width: int, now: datetime, stale_limit: Callable[[str], timedelta]) -> list[Content]:
     """The fleet in a few lines of at most ``width`` cells."""
-    scope = f"of {count(facts.chosen, 'chosen subscription')}" if facts.chosen else "of all subscriptions"
+    scope = f"in {count(facts.chosen, 'chosen subscription')}" if facts.chosen else "in all subscriptions"
     bar = proportions({str(state): facts.states.get(state, 0) for state in STATE_SHAPES}, width - LABEL)
     drawn = [Content.styled(shape * bar.get(state, 0), STYLES[tone]) for state, (shape, tone) in STATE_SHAPES.items()]
     found = [Content.assemble(Content.styled("Machines".ljust(LABEL), "bold"), *drawn)]
@@ -186,6 +186,7 @@ class OverviewScreen(ConsoleScreen):
     def __init__(self, desk: Desk) -> None:
         super().__init__(desk)
         self._facts = Facts()
+        self._read = False
         columns = (Column("shape", "", 1), Column("text", "What needs attention next", 30, weight=1), Column("place", "Enter", 17, rank=1))
         self.table: LineTable[Attention] = LineTable(columns, lambda row: row.id, _cell, empty="Reading…", id="table")
         self.summary = Summary(desk)
@@ -226,12 +227,33 @@ class OverviewScreen(ConsoleScreen):
         await self.reread(ALERTS, alerts)
         await self.reread(frozenset(("audit",)), intents)
         self._know(readings=await fleet.readings(), problems=await fleet.problems())
-        facts = self._facts
+        facts, self._read = self._facts, True
         self.summary.roomy = self.has_class("-wide")
         self.summary.show(facts)
-        self.table.empty = _nothing(facts)
-        self.table.set_rows(attention(facts))
-        self.query_one("#hint", Static).update(_walk(facts), layout=False)
+        self._show_attention(attention(facts))
+        self._tell_next()
+
+    def _show_attention(self, rows: Sequence[Attention]) -> None:
+        """Whoever looks at the most urgent line goes on to do so when something more urgent comes."""
+        on_top = self.table.cursor_row is None or self.table.cursor_row.id == self.table.rows[0].id
+        self.table.set_rows(rows)
+        if on_top and rows:
+            self.table.move_to(rows[0].id)
+
+    def _tell_next(self) -> None:
+        until_read = self.desk.until_read
+        empty = "Nothing needs attention." if self._facts.subscriptions else f"No subscriptions yet: {until_read}."
+        if self.table.empty != empty:
+            self.table.empty = empty
+            self.table.refresh()
+        hint, text = self.query_one("#hint", Static), _walk(self._facts, until_read)
+        if str(hint.content) != text:
+            hint.update(text)
+
+    def activity_moved(self) -> None:
+        """A reading has begun or ended, and with it what there is to wait for."""
+        if self._read:
+            self._tell_next()
 
     def _know(self, **facts: Any) -> None:
         self._facts = replace(self._facts, **facts)
@@ -271,16 +293,10 @@ def _cell(row: Attention, key: str) -> Cell:
             return row.text, ""
 
 
-def _nothing(facts: Facts) -> str:
-    if not facts.subscriptions:
-        return "No subscriptions yet: press r to read Azure."
-    return "Nothing needs attention."
-
-
-def _walk(facts: Facts) -> str:
+def _walk(facts: Facts, until_read: str) -> str:
     """What comes next on the walk from the first sign-in to machines that are aboard."""
     if not facts.subscriptions:
-        return "→ Press r to read Azure, then 1 to choose subscriptions."
+        return f"→ {until_read[0].upper()}{until_read[1:]}, then 1 to choose subscriptions."
     counts = Counter(map(coverage, facts.subscriptions))
     if counts[Coverage.EXCLUDED] or counts[Coverage.OFF] or counts[Coverage.NOT_SET]:
         if not facts.chosen:

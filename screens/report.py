@@ -73,7 +73,8 @@ class ReportScreen(DetailScreen[SubscriptionProof]):
     FIELDS = REPORT_FIELDS
     SORT_KEYS = ("verdict", "name", "enabled", "onboarded", "healthy", "alert_seen")
     THEN = ("verdict", "name")
-    EMPTY = "No subscription is known yet, so nothing is proven: press r to read Azure."
+    EMPTY = "Reading…"
+    UNREAD = "No subscription is known yet, so nothing is proven"
     BINDINGS: ClassVar[list[BindingType]] = [*bindings("report")]
 
     DEFAULT_CSS = """
@@ -120,7 +121,7 @@ class ReportScreen(DetailScreen[SubscriptionProof]):
 
     def rearrange(self) -> None:
         """Show the lines, and above them what they come to."""
-        self.table.empty = self.EMPTY if not self._all else "No line passes the filter: Esc clears it."
+        self.table.empty = self.unread() if not self._all else "No line passes the filter: Esc clears it."
         super().rearrange()
         self.query_one("#head", Document).show(list(self._head()))
 

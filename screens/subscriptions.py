@@ -26,7 +26,6 @@ from screens.words import count
 PLANS = {"standard": "on"}
 """Words for plans where Azure's own are longer than the column."""
 
-NOTHING_READ = "No subscriptions yet: press r to read Azure."
 NOTHING_TO_SEE = "You can see no subscription here: ask for Reader and Security Reader, or press t for another tenant."
 
 
@@ -52,7 +51,8 @@ class SubscriptionsScreen(TableScreen[SubscriptionRow]):
     FIELDS = SUBSCRIPTION_FIELDS
     SORT_KEYS = ("name", "linux", "plan", "integration", "unified", "machines", "notes", "chosen", "id")
     THEN = ("name",)
-    EMPTY = NOTHING_READ
+    EMPTY = "Reading…"
+    UNREAD = "No subscriptions yet"
     BINDINGS: ClassVar[list[BindingType]] = [*bindings("subscriptions")]
     DEFAULT_CSS = """
     SubscriptionsScreen #hint { height: 3; }
@@ -182,7 +182,7 @@ class SubscriptionsScreen(TableScreen[SubscriptionRow]):
         if self._all:
             self.table.empty = "No subscription passes the filter: Esc clears it."
         else:
-            self.table.empty = NOTHING_READ if self._read_at is None else NOTHING_TO_SEE
+            self.table.empty = self.unread() if self._read_at is None else NOTHING_TO_SEE
         super().rearrange()
         self._tell_next()
 
@@ -234,7 +234,7 @@ class SubscriptionsScreen(TableScreen[SubscriptionRow]):
         if row.problems:
             more = f" (and {len(row.problems) - 1:,} more: press 9)" if len(row.problems) > 1 else ""
             yield f"✗ {_flat(row.problems[0].message)}{more}"
-        yield f"→ {next_step(row, self.desk.session.integration_supported)}"
+        yield f"→ {next_step(row, self.desk.session.integration_supported, self.desk.until_read)}"
 
 
 def _linux_cell(one: Subscription) -> Cell:

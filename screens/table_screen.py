@@ -47,6 +47,8 @@ class TableScreen(ConsoleScreen, Generic[Row]):
     """By what rows are sorted that are equal otherwise."""
 
     EMPTY: ClassVar[str] = "Nothing here."
+    UNREAD: ClassVar[str] = ""
+    """What is not known before Azure has been read, as the beginning of a sentence."""
     BINDINGS: ClassVar[list[BindingType]] = [*bindings(TABLE)]
     AUTO_FOCUS: ClassVar[str | None] = "#table"
 
@@ -206,9 +208,9 @@ class TableScreen(ConsoleScreen, Generic[Row]):
     def count_line(self) -> str:
         """What stands below the table, or first that the filter does not count."""
         text = self.summary_line()
-        if marks := self.table.marks:
+        if marks := self.table.marks:  # first, where it is never cut off: keys act on them
             hidden = len(marks) - self.table.shown_marks()
-            text += f" · {len(marks):,} marked" + (f" ({hidden:,} not shown)" if hidden else "")
+            text = f"{len(marks):,} marked" + (f" ({hidden:,} not shown)" if hidden else "") + f" · {text}"
         if self._filter_error is not None:
             return f"filter: {self._filter_error} · {text}"
         if self.filter_text:
@@ -218,6 +220,18 @@ class TableScreen(ConsoleScreen, Generic[Row]):
     def summary_line(self) -> str:
         """The rows in a few words."""
         return self.summary(self.table.rows)
+
+    # What is not known yet
+
+    def unread(self) -> str:
+        """What stands in place of rows before Azure has been read."""
+        return f"{self.UNREAD}: {self.desk.until_read}."
+
+    def activity_moved(self) -> None:
+        """A reading has begun or ended, and with it what there is to wait for."""
+        if self.UNREAD and not self.table.count and self.table.empty.startswith(self.UNREAD) and self.table.empty != self.unread():
+            self.table.empty = self.unread()
+            self.table.refresh()
 
     # Work beside the keys
 

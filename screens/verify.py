@@ -206,7 +206,7 @@ class VerifyScreen(DetailScreen[VerifyRow]):
         """How many are shown, and how they stand."""
         counts = Counter(one.standing for one in shown)
         told = "  ".join(f"{shape} {counts[standing]:,} {standing}" for standing, (shape, _) in SHAPES.items() if counts[standing])
-        return f"{len(shown):,} of {len(self._all):,} · {told}"
+        return " · ".join(filter(None, (f"{len(shown):,} of {len(self._all):,}", told)))
 
     def rearrange(self) -> None:
         """Show the lines, or why there is none."""
@@ -257,9 +257,7 @@ class VerifyScreen(DetailScreen[VerifyRow]):
             yield Block(f"There is no machine among {verification.asked}, so there is nothing to ask.", bold=True)
             return
         cannot = f"; {left:,} cannot, and {'says' if left == 1 else 'say'} why" if left else ""
-        yield Block(
-            f"{verification.asked[:1].upper()}{verification.asked[1:]}: the script can run on {count(runs, 'machine')}{cannot}.", bold=True
-        )
+        yield Block(f"Verify {verification.asked}: the script can run on {count(runs, 'machine')}{cannot}.", bold=True)
         made = verification.created_at or now
         if not runs:
             yield Block("o takes the output of a machine where somebody ran it by hand, c copies what to run there.", "accent")

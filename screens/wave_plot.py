@@ -55,7 +55,7 @@ def plot(wave: Wave, width: int, height: int) -> list[Content]:
     """
     lines = history(wave)
     if not lines:
-        return [Content("No machine is known yet: press r to read Azure.").truncate(width, ellipsis=True)]
+        return [Content("No machine is known yet.").truncate(width, ellipsis=True)]
     folded = _without_room(lines, max(1, height - 1))
     drawn = {state: numbers for state, numbers in lines.items() if state not in folded}
     moving = {state for state, numbers in drawn.items() if _changed(numbers)}

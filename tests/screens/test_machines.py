@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from cache.activity import READING
 from cache.filter_language import quoted
 from cache.model import MachineGroup, MachineRow, MachineState, Problem, Source
 from screens.checklist import ChecklistScreen
@@ -171,6 +172,12 @@ async def test_without_machines_the_screen_says_what_to_do(empty_desk: Desk) -> 
     await empty_desk.fleet.put_problem(Problem("forbidden", "You may not read machines.", Source.MACHINES, NOW, BLIND))
     app = Stage(empty_desk, MachinesScreen(empty_desk))
     async with app.run_test(size=SMALL) as pilot:
+        await settle(pilot)
+        assert "press r to read Azure" in painted(app)
+        empty_desk.activity.begin(READING, "reading machines")
+        await settle(pilot)
+        assert "No machines known yet: Azure is being read at this moment." in painted(app)
+        empty_desk.activity.end(READING)
         await settle(pilot)
         assert "press r to read Azure" in painted(app)
         assert "You may not read machines." in text_of(app, "#hint")

@@ -106,6 +106,16 @@ async def with_machines(desk: Desk, number: int) -> MachinesScreen:
     return MachinesScreen(desk)
 
 
+async def test_how_many_are_marked_stands_where_no_width_cuts_it_off(empty_desk: Desk) -> None:
+    await put_subscriptions(empty_desk, [a_subscription(number) for number in range(1, 40)])
+    app = Stage(empty_desk, SubscriptionsScreen(empty_desk))
+    async with app.run_test(size=SMALL) as pilot:
+        await settle(pilot)
+        await pilot.press("*")
+        await settle(pilot)
+        assert text_of(app, "#count").startswith("39 marked · 39 of 39")
+
+
 async def test_a_range_is_marked_from_the_last_mark_to_the_cursor_also_over_rows_that_were_never_read(empty_desk: Desk) -> None:
     screen = await with_machines(empty_desk, 1500)
     app = Stage(empty_desk, screen)

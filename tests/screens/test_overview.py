@@ -8,12 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cache.model import Intent, MachineState, Reading, Source
+from cache.activity import READING
+from cache.model import Intent, MachineState, Problem, Reading, Source
 from screens.attention import Facts, attention
 from screens.desk import Desk
 from screens.overview import OverviewScreen, flow, proportions, summary
 from screens.requests import GoTo
-from tests.screens.stage import ALL_ON, EXCLUDED, NOW, SMALL, WIDE, Stage, a_subscription, advance, settle, shown
+from tests.screens.stage import ALL_ON, EXCLUDED, NOW, SMALL, WIDE, Stage, a_subscription, advance, put_subscriptions, settle, shown
 
 STATES = [str(state) for state in MachineState]
 
@@ -55,7 +56,7 @@ async def test_the_fleet_is_counted_in_one_look(desk: Desk, size: tuple[int, int
         await settle(pilot)
         screen = shown(app)
         for part in (
-            "16 of all subscriptions",
+            "16 in all subscriptions",
             "✗ 1 failed",
             "– 5 not-enabled",
             "3 open:",
@@ -109,11 +110,11 @@ async def test_only_the_chosen_subscriptions_are_counted(desk: Desk) -> None:
     app = Stage(desk, OverviewScreen(desk))
     async with app.run_test(size=SMALL) as pilot:
         await settle(pilot)
-        assert "3 of 1 chosen subscription:" in shown(app)
+        assert "3 in 1 chosen subscription:" in shown(app)
         assert "failed" not in shown(app)
         await desk.fleet.select([ALL_ON])
         await settle(pilot)
-        assert "12 of 1 chosen subscription:" in shown(app)
+        assert "12 in 1 chosen subscription:" in shown(app)
 
 
 async def test_stale_sources_are_called_stale(desk: Desk) -> None:
@@ -145,6 +146,37 @@ async def test_an_empty_cache_says_what_to_do(empty_desk: Desk) -> None:
         await settle(pilot)
         assert "No subscriptions yet: press r to read Azure." in shown(app)
         assert "Press r to read Azure, then 1 to choose subscriptions." in shown(app)
+        empty_desk.activity.begin(READING, "reading subscriptions")
+        await settle(pilot)
+        assert "No subscriptions yet: Azure is being read at this moment." in shown(app)
+
+
+async def test_settings_that_were_never_read_are_told_apart_from_those_that_could_not_be_read(empty_desk: Desk) -> None:
+    await put_subscriptions(empty_desk, [a_subscription(number, integration=None) for number in (1, 2, 3)])
+    await empty_desk.fleet.put_problem(Problem("forbidden", "You may not read settings.", Source.SETTINGS, NOW, a_subscription(1).id))
+    screen = OverviewScreen(empty_desk)
+    app = Stage(empty_desk, screen)
+    async with app.run_test(size=SMALL) as pilot:
+        await settle(pilot)
+        told = [row.text for row in screen.table.rows]
+        assert "2 subscriptions with settings that have not been read yet" in told
+        assert "1 subscription with settings that could not be read: Security Reader may be missing" in told
+
+
+async def test_what_becomes_most_urgent_is_in_view_unless_the_cursor_was_moved(desk: Desk) -> None:
+    screen = OverviewScreen(desk)
+    app = Stage(desk, screen)
+    async with app.run_test(size=(80, 20)) as pilot:
+        await settle(pilot)
+        await desk.journal.begin("ann", "put-setting", "WDATP", "off", "on")
+        await settle(pilot)
+        assert screen.table.cursor_id == screen.table.rows[0].id == "intent 1"
+        assert "A change was begun" in shown(app)
+        await pilot.press("down")
+        moved_to = screen.table.cursor_id
+        await desk.journal.begin("ann", "put-setting", "WDATP", "off", "on")
+        await settle(pilot)
+        assert screen.table.cursor_id == moved_to != screen.table.rows[0].id
 
 
 def test_how_old_the_data_is_is_told_by_minutes_and_one_subscription_makes_not_a_source_stale() -> None:

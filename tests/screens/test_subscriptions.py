@@ -41,8 +41,8 @@ from tests.screens.stage import (
 
 
 def row_of(**more: Any) -> SubscriptionRow:
-    states = more.pop("states", {})
-    return SubscriptionRow(a_subscription(1, "one", **more), states, ())
+    states, problems = more.pop("states", {}), more.pop("problems", ())
+    return SubscriptionRow(a_subscription(1, "one", **more), states, problems)
 
 
 @pytest.mark.parametrize(
@@ -54,7 +54,8 @@ def row_of(**more: Any) -> SubscriptionRow:
         ({"linux": "not-set"}, Coverage.NOT_SET, "never set"),
         ({"integration": "off", "linux": "not-set"}, Coverage.OFF, "Windows and Linux"),
         ({"integration": "off", "servers_plan": "free"}, Coverage.NO_PLAN, "Defender for Servers"),
-        ({"integration": None}, Coverage.UNKNOWN, "Security Reader"),
+        ({"integration": None}, Coverage.UNKNOWN, "not known yet: press r"),
+        ({"integration": None, "problems": (Problem("forbidden", "No.", Source.SETTINGS, NOW),)}, Coverage.UNKNOWN, "Security Reader"),
         ({"provider": "NotRegistered"}, Coverage.NOT_REGISTERED, "az provider register"),
         ({"state": "Disabled"}, Coverage.UNAVAILABLE, "Disabled"),
         ({"state": "Warned"}, Coverage.ENABLED, "Linux is enabled"),
