@@ -14,7 +14,7 @@ class AffectedDialog(ChoiceDialog[MachineRow]):
     """The machines that ``title`` affects, worst first. Answers the id of the one whose page is wanted, or ``None``."""
 
     COLUMNS = (
-        Column("name", "Machine", 20, weight=2),
+        Column("name", "Machine", 20, weight=2, ends=True),
         Column("state", "State", 13),
         Column("reason", "Reason", 24, weight=3, rank=1),
         Column("system", "System", 14, weight=1, rank=2),

@@ -46,11 +46,11 @@ class AlertsScreen(TriageKeys, FleetScreen[Alert]):
     COLUMNS = (
         Column("severity", "Severity", 15),
         Column("title", "Alert", 20, weight=5),
-        Column("machine", "Machine", 14, weight=2, rank=2),
+        Column("machine", "Machine", 14, weight=2, rank=2, ends=True),
         Column("status", "Status", 13, rank=1),
         Column("age", "Age", 5, rank=3, right=True),
         Column("product", "From", 6, weight=1, rank=4),
-        Column("subscription", "Subscription", 16, weight=1, rank=5),
+        Column("subscription", "Subscription", 16, weight=1, rank=5, ends=True),
         Column("group", "Resource group", 14, rank=6),
     )
     FIELDS = ALERT_FIELDS

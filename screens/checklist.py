@@ -84,7 +84,7 @@ class ChecklistScreen(DetailScreen[Check]):
         Column("status", "Status", 12),
         Column("title", "Check", 24, weight=3),
         Column("affected", "Machines", 8, rank=2, right=True),
-        Column("subscription", "Subscription", 18, weight=2, rank=1),
+        Column("subscription", "Subscription", 18, weight=2, rank=1, ends=True),
         Column("evidence", "Evidence", 30, weight=5, rank=3),
         Column("age", "Age", 5, rank=2, right=True),
     )

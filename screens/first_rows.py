@@ -34,11 +34,11 @@ def first_rows(
     header = " " + " ".join(fit(column.title, cells, column.right) for column, cells in layout)
     found = [BOLD + fit(" mde-console", width) + PLAIN, BOLD + fit(header, width) + PLAIN]
     for number, row in enumerate(rows[: room(width, height)]):
-        cells = [(machine_cell(row, column.key, now), cells, column.right) for column, cells in layout]
+        cells = [(column.fit(text, cells), tone) for column, cells in layout for text, tone in (machine_cell(row, column.key, now),)]
         if number == 0:
-            found.append(REVERSE + fit(" " + " ".join(fit(text, wide, right) for (text, _), wide, right in cells), width) + PLAIN)
+            found.append(REVERSE + fit(" " + " ".join(text for text, _ in cells), width) + PLAIN)
         else:
-            found.append(" " + " ".join(_toned(fit(text, wide, right), tone if colours else "") for (text, tone), wide, right in cells))
+            found.append(" " + " ".join(_toned(text, tone if colours else "") for text, tone in cells))
     found += [""] * (height - BELOW - len(found))
     told = f" {total:,} machines as they were {age(read_at, now)} ago, worst first · starting…"
     return [*found, fit(told, width)]

@@ -69,7 +69,7 @@ class LogScreen(FullTextScreen[Line]):
         Column("at", "Time (UTC)", 16),
         Column("age", "Age", 5, rank=3, right=True),
         Column("level", "Kind", 9),
-        Column("where", "Where", 20, weight=1, rank=2),
+        Column("where", "Where", 20, weight=1, rank=2, ends=True),
         Column("message", "Message", 20, weight=4, rank=1),
     )
     FIELDS = LOG_FIELDS

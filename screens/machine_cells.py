@@ -10,7 +10,7 @@ from screens.widgets.columns import Cell, Column
 from screens.words import STATE_SHAPES, age, until
 
 MACHINE_COLUMNS = (
-    Column("name", "Machine", 18, weight=3),
+    Column("name", "Machine", 18, weight=3, ends=True),
     Column("state", "State", 13),
     Column("reason", "Reason", 24, weight=5, rank=1),
     Column("since", "Since", 6, rank=2, right=True),
@@ -18,7 +18,7 @@ MACHINE_COLUMNS = (
     Column("extension", "Extension", 15, weight=1, rank=6),
     Column("system", "System", 14, weight=1, rank=5),
     Column("power", "Power", 12, rank=7),
-    Column("subscription", "Subscription", 14, weight=1, rank=4),
+    Column("subscription", "Subscription", 14, weight=1, rank=4, ends=True),
     Column("group", "Resource group", 14, rank=8),
     Column("kind", "Kind", 5, rank=9),
 )

@@ -39,7 +39,7 @@ OUTCOMES = frozenset((FAILED, UNKNOWN, MOVED, UNSENT, STARTED, WAITING, CONFIRME
 
 COLUMNS = (
     Column("status", "Status", 11),
-    Column("name", "Subscription", 18, weight=3),
+    Column("name", "Subscription", 18, weight=3, ends=True),
     Column("change", "Change", 27, weight=4, rank=1),
     Column("machines", "Machines", 10, weight=3, rank=2),
     Column("undo", "Undo", 4, rank=3),

@@ -17,9 +17,9 @@ class ProofChoice(ChoiceDialog[MachineRow]):
 
     COLUMNS = (
         Column("system", "System", 9),
-        Column("name", "Machine", 18, weight=2),
+        Column("name", "Machine", 18, weight=2, ends=True),
         Column("state", "State", 14),
-        Column("subscription", "Subscription", 14, weight=1, rank=1),
+        Column("subscription", "Subscription", 14, weight=1, rank=1, ends=True),
     )
     EMPTY = "No onboarded machine runs here, so no test alert could come."
 

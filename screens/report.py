@@ -63,7 +63,7 @@ class ReportScreen(DetailScreen[SubscriptionProof]):
     SOURCES = frozenset((Source.SETTINGS, Source.PLAN, Source.MACHINES, Source.ALERTS))
     COLUMNS = (
         Column("verdict", "All four", 12),
-        Column("name", "Subscription", 16, weight=3),
+        Column("name", "Subscription", 16, weight=3, ends=True),
         Column("enabled", "Enabled", 9),
         Column("onboarded", "Onboarded", 12, rank=1),
         Column("healthy", "Healthy", 12, rank=2),

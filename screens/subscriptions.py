@@ -39,7 +39,7 @@ class SubscriptionsScreen(TableScreen[SubscriptionRow]):
     SOURCES = frozenset((Source.SUBSCRIPTIONS, Source.PERMISSIONS, Source.PROVIDER, Source.SETTINGS, Source.PLAN, Source.MACHINES))
     COLUMNS = (
         Column("chosen", "✓", 1),
-        Column("name", "Subscription", 22, weight=5),
+        Column("name", "Subscription", 22, weight=5, ends=True),
         Column("id", "Id", 9, rank=8, roomy=36),
         Column("plan", "Plan", 4, rank=3),
         Column("integration", "MDE", 3, rank=2),

@@ -78,11 +78,11 @@ class VerifyScreen(DetailScreen[VerifyRow]):
     SOURCES = frozenset((Source.MACHINES,))
     COLUMNS = (
         Column("status", "Status", 12),
-        Column("name", "Machine", 16, weight=2),
+        Column("name", "Machine", 16, weight=2, ends=True),
         Column("told", "What it said, or what keeps it", 24, weight=5, rank=1),
         Column("system", "System", 7, rank=3),
         Column("way", "By", 12, weight=1, rank=5),
-        Column("subscription", "Subscription", 14, weight=1, rank=4),
+        Column("subscription", "Subscription", 14, weight=1, rank=4, ends=True),
         Column("age", "Age", 4, rank=2, right=True),
     )
     FIELDS = VERIFY_FIELDS

@@ -13,11 +13,15 @@ Sorting = tuple[str, bool]
 
 MOST_SORTINGS = 3
 
+LEAST_WITH_ENDS = 10
+"""Cells below which a cut text keeps its beginning alone."""
+
 
 @dataclass(frozen=True, slots=True)
 class Column:
     """A column. It is at least ``width`` cells wide, takes ``weight`` parts of what is left over, and goes away first where ``rank`` is
-    highest when the terminal is narrow (rank 0 always stays). If that fits, it is ``roomy`` cells wide before the rest is shared."""
+    highest when the terminal is narrow (rank 0 always stays). If that fits, it is ``roomy`` cells wide before the rest is shared.
+    ``ends``: what does not fit loses its middle, for names that differ at their ends."""
 
     key: str
     title: str
@@ -26,13 +30,21 @@ class Column:
     rank: int = 0
     right: bool = False
     roomy: int = 0
+    ends: bool = False
+
+    def fit(self, text: str, cells: int) -> str:
+        """``text`` cut or filled to exactly ``cells`` cells, as this column does it."""
+        return fit(text, cells, self.right, self.ends)
 
 
-def fit(text: str, width: int, right: bool = False) -> str:
-    """``text`` cut or filled to exactly ``width`` cells; a cut shows as an ellipsis."""
+def fit(text: str, width: int, right: bool = False, ends: bool = False) -> str:
+    """``text`` cut or filled to exactly ``width`` cells; a cut shows as an ellipsis: at the end, or with ``ends`` before the last third."""
     plain = text.isascii() and text.isprintable()
     length = len(text) if plain else _cell_len(text)
     if length > width:
+        if ends and width >= LEAST_WITH_ENDS:
+            end = text[-(width // 3) :] if plain else _end(text, width // 3)
+            return fit(text, width - (len(end) if plain else _cell_len(end))) + end
         return (text[: width - 1] if plain else _cut(text, width - 1)) + "…" if width > 0 else ""
     return " " * (width - length) + text if right else text + " " * (width - length)
 
@@ -69,6 +81,19 @@ def _cut(text: str, width: int) -> str:
     from rich.cells import set_cell_size
 
     return set_cell_size(text, width)
+
+
+def _end(text: str, width: int) -> str:
+    """As much of the end of ``text`` as fits into ``width`` cells, in whole displayed characters."""
+    from rich.cells import split_graphemes
+
+    place = len(text)
+    for start, _, cells in reversed(split_graphemes(text)[0]):
+        width -= cells
+        if width < 0:
+            break
+        place = start
+    return text[place:]
 
 
 def sorted_first(order: Sequence[Sorting], key: str) -> tuple[Sorting, ...]:

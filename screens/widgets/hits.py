@@ -40,13 +40,8 @@ def _boundaries(text: str) -> tuple[list[int], list[int]]:
 
 def with_hits(text: str, fitted: str, spans: Sequence[Span], style: Style, hit: Style) -> Iterator[Segment]:
     """``fitted``, which is ``text`` cut or filled to the width of a cell, in segments: those of ``spans`` in ``text`` are marked."""
-    offset = fitted.find(text)
-    seen = len(text)
-    if offset < 0:  # it was cut
-        offset, seen = 0, _common(text, fitted)
     place = 0
-    for start, end in spans:
-        start, end = min(start, seen) + offset, min(end, seen) + offset
+    for start, end in _moved(text, fitted, spans):
         if start < end:
             if place < start:
                 yield Segment(fitted[place:start], style)
@@ -54,6 +49,20 @@ def with_hits(text: str, fitted: str, spans: Sequence[Span], style: Style, hit: 
             place = end
     if place < len(fitted):
         yield Segment(fitted[place:], style)
+
+
+def _moved(text: str, fitted: str, spans: Sequence[Span]) -> list[Span]:
+    """Where ``spans`` of ``text`` are in ``fitted``. What was cut off, at the end or in the middle, is in none."""
+    offset = fitted.find(text)
+    if offset >= 0:
+        return [(start + offset, end + offset) for start, end in spans]
+    front = _common(text, fitted)
+    back = min(_common(text[::-1], fitted[::-1]), len(fitted) - front - 1)
+    later = len(fitted) - len(text)
+    return [
+        *((start, min(end, front)) for start, end in spans),
+        *((max(start, len(text) - back) + later, end + later) for start, end in spans if end > len(text) - back),
+    ]
 
 
 def _common(one: str, other: str) -> int:

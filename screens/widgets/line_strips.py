@@ -100,7 +100,7 @@ class LineStrips:
             if not first:
                 runs.add(" ", style)
             first = False
-            fitted = fit(text, cells, column.right)
+            fitted = column.fit(text, cells)
             if spans := self._hits(column.key, text):
                 for segment in with_hits(text, fitted, spans, style, style + self._tone("hit")):
                     runs.add(*segment[:2])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -11,10 +12,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.cells import cell_len, set_cell_size
+from rich.style import Style
 from textual.app import App, ComposeResult
 from textual.pilot import Pilot
 from textual.strip import Strip
 
+from screens.widgets.hits import with_hits
 from screens.widgets.line_table import MARK, Cell, Column, LineTable, fit, lay_out
 
 COLUMNS = (Column("name", "Name", 10, weight=2), Column("state", "State", 8, rank=1), Column("number", "No", 4, rank=2, right=True))
@@ -81,7 +84,7 @@ def expected_lines(table: LineTable[Thing]) -> list[str]:
     top = table.scroll_offset.y
     found = []
     for row in table.rows[top : top + table.size.height - 1]:
-        cells = " ".join(fit(cell(row, column.key)[0], room, column.right) for column, room in layout)
+        cells = " ".join(column.fit(cell(row, column.key)[0], room) for column, room in layout)
         found.append(fit((MARK if row.id in table.marks else " ") + cells, width))
     return found
 
@@ -291,9 +294,28 @@ def test_columns_fit_the_width_unless_those_that_stay_do_not(given_columns: list
     assert used <= width or len(laid_out) == 1 or all(column.rank == 0 for column, _ in laid_out)
 
 
-@given(st.text(max_size=40), st.integers(0, 40), st.booleans())
-def test_a_cell_is_exactly_as_wide_as_its_column(text: str, width: int, right: bool) -> None:
-    assert cell_len(fit(text, width, right)) == width
+@given(st.text(max_size=40), st.integers(0, 40), st.booleans(), st.booleans())
+def test_a_cell_is_exactly_as_wide_as_its_column(text: str, width: int, right: bool, ends: bool) -> None:
+    assert cell_len(fit(text, width, right, ends)) == width
+
+
+def test_names_that_differ_at_their_ends_can_be_told_apart_where_they_are_cut() -> None:
+    column = Column("name", "Machine", 14, ends=True)
+    assert column.fit("arc-a-machine-whose-name-is-long-0060", 14) == "arc-a-mac…0060"
+    assert column.fit("vm-1", 14) == "vm-1          "
+    assert column.fit("サーバー東京第一データセンター09", 14) == "サーバー …ー09"
+    assert column.fit("arc-a-machine-0060", 6) == "arc-a…"
+
+
+@given(st.text("ab…漢", max_size=30), st.text("ab…漢", min_size=1, max_size=3), st.integers(1, 30), st.booleans())
+def test_what_is_marked_in_a_cut_cell_is_what_is_sought_or_a_part_of_it(text: str, sought: str, width: int, ends: bool) -> None:
+    found = [(one.start(), one.end()) for one in re.finditer(re.escape(sought), text)]
+    fitted = fit(text, width, ends=ends)
+    plain, hit = Style(), Style(reverse=True)
+    segments = list(with_hits(text, fitted, found, plain, hit))
+    assert "".join(one.text for one in segments) == fitted
+    assert all(one.text in sought for one in segments if one.style == hit)
+    assert not found or cell_len(text) > width or [one.text for one in segments if one.style == hit]
 
 
 names = st.sampled_from(("plain", "[/x]", "漢字漢字漢字漢字漢字漢字", "🚀🚀🚀🚀🚀🚀🚀", "خادم", "e\u0301tude", "", "n" * 60))

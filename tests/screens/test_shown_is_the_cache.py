@@ -24,7 +24,7 @@ from cache.model import STATES_WORST_FIRST, Extension, MachineRow, MachineState,
 from screens.desk import Desk
 from screens.machines import MachinesScreen
 from screens.widgets import line_table
-from screens.widgets.columns import Sorting, fit, lay_out, sorted_first
+from screens.widgets.columns import Sorting, lay_out, sorted_first
 from screens.widgets.line_table import MARK
 from tests.listed import list_machines
 from tests.screens.stage import ALL_ON, EXCLUDED, NOW, Stage, a_machine, a_subscription, an_extension, close_desk, open_desk, settle
@@ -141,7 +141,7 @@ async def check(app: Stage, screen: MachinesScreen, expected: Expected) -> None:
     top = table.scroll_offset.y
     lines = []
     for row in wanted[top : top + region.height - 1]:
-        cells = " ".join(fit(screen.cell(row, column.key)[0], room, column.right) for column, room in layout)
+        cells = " ".join(column.fit(screen.cell(row, column.key)[0], room) for column, room in layout)
         lines.append((MARK if row.id in marked else " ") + cells)
     width = region.width - 1
     below = app.screen.query_one("#filter").region
