@@ -11,7 +11,7 @@ demo: $(VENV)/.installed
 	@$(BIN)/mde-console --demo $(ARGS)
 
 test: $(VENV)/.installed-check
-	$(BIN)/python -m pytest -n auto $(ARGS)
+	$(BIN)/python -m pytest -n auto --dist worksteal $(ARGS)
 
 check: $(VENV)/.installed-check
 	$(BIN)/ruff format --check $(SOURCES) tests
