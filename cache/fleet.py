@@ -9,6 +9,7 @@ from pathlib import Path
 from cache.clock import Clock
 from cache.database import Database
 from cache.dictionaries import Dictionaries
+from cache.enabling_store import EnablingStore
 from cache.errors import REBUILT, CacheDamaged
 from cache.evaluation import EvaluationStore
 from cache.files import set_aside
@@ -24,7 +25,7 @@ from cache.writing import FleetWriting
 FILE = "fleet.db"
 
 
-class FleetCache(OpenFile, FleetReading, FleetWriting, EvaluationStore, RoundStore, WaveStore, ProofStore, ReportStore):
+class FleetCache(OpenFile, FleetReading, FleetWriting, EvaluationStore, RoundStore, WaveStore, ProofStore, ReportStore, EnablingStore):
     """An open ``fleet.db``. Its subscribers hear of tables.
 
     ``quarantined`` is where a damaged file was moved when this one was opened, ``None`` if there was none.

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+from cache.enabling import Enabling as Enabling
 from cache.plan_model import NO_EXTRAS as NO_EXTRAS
 from cache.plan_model import AuditEntry as AuditEntry
 from cache.plan_model import Blocker as Blocker
@@ -170,6 +171,7 @@ class SubscriptionRow:
     problems: tuple[Problem, ...]
     alerts: int = 0
     selected: bool = False
+    enabling: Enabling | None = None
 
     @property
     def machines(self) -> int:

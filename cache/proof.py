@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from cache.enabling import Enabling
 from cache.model import ABOARD, Alert, MachineState, Problem, Source, Subscription
 from cache.trail import CONFIRMED, Run, Waiting, Written
 
@@ -104,7 +105,8 @@ class SystemTest:
 @dataclass(frozen=True, slots=True)
 class SubscriptionFacts:
     """What is known of one subscription. ``known`` is ``None`` for one that Azure does not list any more; ``read``: when each source was
-    read last; ``systems``: machines by system and state; ``newest``: the newest alert with the title of each system's test."""
+    read last; ``systems``: machines by system and state; ``newest``: the newest alert with the title of each system's test;
+    ``enabling``: what Azure's activity log tells of who enabled it."""
 
     id: str
     known: Subscription | None
@@ -118,6 +120,7 @@ class SubscriptionFacts:
     alerts: Mapping[str, Alert] = field(default_factory=dict)
     newest: Mapping[str, Alert] = field(default_factory=dict)
     runs: Sequence[Run] = ()
+    enabling: Enabling | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +164,11 @@ class SubscriptionProof:
             for state, number in states.items():
                 found[state] = found.get(state, 0) + number
         return found
+
+    @property
+    def enabled_elsewhere(self) -> Enabling | None:
+        """What Azure tells of who enabled it, where it is enabled and that was not done from here."""
+        return self.facts.enabling if self.enabled_by is None and self.enabled.proof is Proof.PROVEN else None
 
     @property
     def enabled_by(self) -> Written | None:

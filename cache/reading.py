@@ -12,6 +12,8 @@ from cache import rows
 from cache.alert_store import AlertStore
 from cache.check_sources import RESTS_ON, evidence_read
 from cache.database import Values
+from cache.enabling import Enabling
+from cache.enabling_store import EnablingStore
 from cache.machine_store import MachineStore
 from cache.model import POLLED, Assessment, Check, Freshness, LogEntry, Problem, Reading, Standing, Subscription, SubscriptionRow
 from cache.text import clean, clean_lines
@@ -38,17 +40,21 @@ def subscription_rows(
     alerts: Mapping[str, int],
     problems: Iterable[Problem],
     selection: Collection[str],
+    enablings: Mapping[str, Enabling],
 ) -> list[SubscriptionRow]:
-    """A row for each of the subscriptions that are known. ``states`` and ``alerts`` are by id in lower case."""
+    """A row for each of the subscriptions that are known. ``states``, ``alerts`` and ``enablings`` are by id in lower case."""
     told: dict[str, list[Problem]] = defaultdict(list)
     for problem in problems:
         told[problem.subscription_id.lower()].append(problem)
     selected = {one.lower() for one in selection}
     ids = ((one, one.id.lower()) for one in known)
-    return [SubscriptionRow(one, states.get(key, {}), tuple(told.get(key, ())), alerts.get(key, 0), key in selected) for one, key in ids]
+    return [
+        SubscriptionRow(one, states.get(key, {}), tuple(told.get(key, ())), alerts.get(key, 0), key in selected, enablings.get(key))
+        for one, key in ids
+    ]
 
 
-class FleetReading(MachineStore, AlertStore):
+class FleetReading(MachineStore, AlertStore, EnablingStore):
     """The questions. ``subscription_ids`` narrows an answer to those subscriptions; ``None`` stands for all, an empty collection for none.
 
     Every method raises :class:`cache.errors.CacheError` if the file cannot be read; no content of a row makes one fail.
@@ -63,6 +69,7 @@ class FleetReading(MachineStore, AlertStore):
             await self.open_alerts_by_subscription(),
             await self.problems(),
             await self.selection(),
+            await self.enablings(),
         )
 
     async def subscription_names(self) -> dict[str, str]:

@@ -153,6 +153,7 @@ async def read_report(
         lambda: (last_writes(entries), _by_subscription(waitings(entries)), _by_subscription(runs_of_tests(entries)))
     )
     systems = await fleet.states_by_system(subscription_ids)
+    enablings = await fleet.enablings(subscription_ids)
     health = await fleet.health_groups(now - GOOD_FOR, subscription_ids)
     causes = await fleet.cause_groups(subscription_ids)
     newest = await fleet.alert_window(await fleet.newest_titled(TEST_ALERTS.values(), subscription_ids))
@@ -177,6 +178,7 @@ async def read_report(
                 alerts,
                 titled.get(key, {}),
                 runs.get(key, ()),
+                enablings.get(key),
             ),
             now,
         )

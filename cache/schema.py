@@ -55,6 +55,7 @@ FLEET_TABLES = frozenset(
         "told",
         "extension_readings",
         "machine_reports",
+        "enablings",
     )
 )
 
@@ -399,8 +400,20 @@ _FLEET_8: Migration = (
     ) WITHOUT ROWID""",
 )
 
+# Who enabled a subscription elsewhere, as Azure's activity log tells.
+_FLEET_9: Migration = (
+    """CREATE TABLE enablings (
+        subscription_id TEXT PRIMARY KEY COLLATE NOCASE,
+        read_at TEXT NOT NULL,
+        setting TEXT NOT NULL,
+        at TEXT,
+        caller TEXT NOT NULL,
+        problem TEXT NOT NULL
+    ) WITHOUT ROWID""",
+)
+
 FLEET = Schema(
-    migrations=(_FLEET_1, _FLEET_2, _FLEET_3, _FLEET_4, _FLEET_5, _FLEET_6, _FLEET_7, _FLEET_8),
+    migrations=(_FLEET_1, _FLEET_2, _FLEET_3, _FLEET_4, _FLEET_5, _FLEET_6, _FLEET_7, _FLEET_8, _FLEET_9),
     tables=FLEET_TABLES,
     application_id=0x4D444546,
 )

@@ -91,7 +91,7 @@ class FleetWriting(MachineStore, AlertStore):
                 changed.update((await self._remove_machines(writer, [(row[0], row[1]) for row in machines], change))[1])
                 alerts = await writer.execute_fetchall(f"SELECT key FROM alerts WHERE {places}", (ids,))
                 changed.update(await self._remove_alerts(writer, [row[0] for row in alerts], change))
-                for table in ("assessments", "checks", "problems", "freshness", "selection"):
+                for table in ("assessments", "checks", "problems", "freshness", "selection", "enablings"):
                     await step(table, f"DELETE FROM {table} WHERE subscription_id {gone}", [(ids,)])
                 await step("subscriptions", f"DELETE FROM subscriptions WHERE id {gone}", [(ids,)])
                 await step("", f"DELETE FROM outdated WHERE subscription_id {gone}", [(ids,)])

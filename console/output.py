@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from rich.cells import cell_len, set_cell_size
 
+from cache.enabling import Enabling
 from cache.machine_clock import machine_clock
 from cache.model import Alert, AuditEntry, Check, Diagnosis, Extension, MachineRow, SubscriptionRow
 
@@ -29,6 +30,17 @@ def moment(time: datetime | None) -> str | None:
 def document(items: Sequence[Mapping[str, Any]], as_of: datetime | None) -> str:
     """The JSON document around ``items``; ``as_of`` is the age of the oldest data in it."""
     return json.dumps({"schema": SCHEMA, "as_of": moment(as_of), "items": list(items)}, ensure_ascii=False, indent=2)
+
+
+def enabling_item(one: Enabling) -> dict[str, Any]:
+    """What Azure's activity log tells of who enabled a subscription, for scripts."""
+    return {
+        "at": moment(one.at),
+        "actor": one.by or None,
+        "setting": one.setting or None,
+        "read_at": moment(one.read_at),
+        "problem": one.problem or None,
+    }
 
 
 def subscription_item(row: SubscriptionRow) -> dict[str, Any]:
@@ -49,6 +61,8 @@ def subscription_item(row: SubscriptionRow) -> dict[str, Any]:
         "can_see_machines": one.can_see_machines,
         "machines": row.machines,
         "states": dict(row.states),
+        "enabled_at": moment(one.enabled_at),
+        "enabled_elsewhere": None if row.enabling is None else enabling_item(row.enabling),
         "problems": [{"code": problem.code, "message": problem.message} for problem in row.problems],
         "as_of": moment(one.as_of),
     }

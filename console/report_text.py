@@ -13,7 +13,7 @@ from cache.model import STATES_WORST_FIRST, Alert
 from cache.proof import CauseGroup, Proof, SubscriptionProof, SystemTest, ago
 from cache.report import FOUR, DataAge, Report
 from cache.trail import Written
-from console.output import moment
+from console.output import enabling_item, moment
 
 TITLE = "Microsoft Defender for Endpoint: what is proven"
 
@@ -96,6 +96,7 @@ def _subscription(one: SubscriptionProof) -> dict[str, Any]:
         "linux": known.linux if known else None,
         "servers_plan": known.servers_plan if known else None,
         "enabled_by": None if by is None else {"plan": by.plan_id or None, "at": moment(by.at), "actor": by.by},
+        "enabled_elsewhere": None if one.enabled_elsewhere is None else enabling_item(one.enabled_elsewhere),
         "settings": [_written(each) for each in one.facts.writes.values()],
         "machines": _states(one.states),
         "systems": {system: _states(states) for system, states in sorted(one.facts.systems.items())},
@@ -264,7 +265,7 @@ def _subscription_lines(one: SubscriptionProof, now: datetime) -> Iterator[str]:
     yield ""
     for name, shown in one.four.items():
         yield f"- **{FOUR[name]}: {SHAPES[shown.proof]}.** {markdown.text(shown.text)}"
-    yield from _settings(one)
+    yield from _settings(one, now)
     if one.states:
         yield from ("", "### Machines", "")
         systems = sorted(one.facts.systems)
@@ -294,13 +295,16 @@ def _subscription_lines(one: SubscriptionProof, now: datetime) -> Iterator[str]:
         yield from ("", f"Read: {markdown.text(told)}.")
 
 
-def _settings(one: SubscriptionProof) -> Iterator[str]:
+def _settings(one: SubscriptionProof, now: datetime) -> Iterator[str]:
     by = one.enabled_by
     if by is not None:
         plan = f" under plan {markdown.text(by.plan_id)}" if by.plan_id else ""
         yield from ("", f"Enabled from here{plan} on {_when(by.at)} by {markdown.text(by.by)}.")
+    elif (elsewhere := one.enabled_elsewhere) is not None:
+        told = markdown.text(elsewhere.told().rstrip("."))
+        yield from ("", f"It was not enabled from here. {told} (read {ago(elsewhere.read_at, now)}).")
     elif one.enabled.proof is Proof.PROVEN:
-        yield from ("", "It was not enabled from here, so who did and when is not told: Azure's activity log may say.")
+        yield from ("", "It was not enabled from here, so who did and when is not told: Azure's activity log was not read yet.")
     if one.facts.writes:
         yield from ("", "### Settings written from here", "")
         titles = ("Setting", "Before", "After", "Read back", "When", "By", "Plan", "Entry", "Hash")

@@ -11,6 +11,7 @@ from textual import on
 from textual.binding import BindingType
 from textual.widget import Widget
 
+from cache.enabling import Enabling
 from cache.machine_clock import Pace, machine_clock
 from cache.machine_reports import BAD, CONNECTIVITY, GOOD, TITLES, MachineReport
 from cache.model import VERIFIED, Alert, CheckStatus, Machine, MachineEvent, MachineState, Onboarding, Source, Subscription
@@ -53,7 +54,7 @@ class MachinePage(Page):
     NAME = "machine"
     TITLE_TEXT = "Machine"
     SCOPES: ClassVar[tuple[str, ...]] = ("machine", "page")
-    TABLES = frozenset(("machines", "onboarding", "events", "alerts", "subscriptions", "machine_reports"))
+    TABLES = frozenset(("machines", "onboarding", "events", "alerts", "subscriptions", "enablings", "machine_reports"))
     SOURCES = frozenset((Source.MACHINES,))
     BINDINGS: ClassVar[list[BindingType]] = [*bindings("machine")]
     DEFAULT_CSS = """
@@ -73,6 +74,7 @@ class MachinePage(Page):
         self._machine: Machine | None = None
         self._onboarding: Onboarding | None = None
         self._subscription: Subscription | None = None
+        self._enabling: Enabling | None = None
         self._reports: Sequence[MachineReport] = ()
         self._events: Sequence[MachineEvent] = ()
         self._alerts: Sequence[Alert] = ()
@@ -92,6 +94,8 @@ class MachinePage(Page):
         self._events = await fleet.events(self.machine_id)
         self._alerts = await fleet.alerts_of_machine(self.machine_id)
         self._subscription = await fleet.subscription(machine.subscription_id) if machine else None
+        enablings = await fleet.enablings([machine.subscription_id]) if machine else {}
+        self._enabling = next(iter(enablings.values()), None)
         self._read = True
         self._alert_table.display = bool(machine and self._alerts)
         self._alert_table.styles.height = min(len(self._alerts), ALERT_LINES) + 1
@@ -331,6 +335,9 @@ class MachinePage(Page):
         yield fact("Subscription", f"{subscription.name}\n{machine.subscription_id}" if subscription else machine.subscription_id)
         if subscription and subscription.enabled_at:
             yield fact("Linux enabled", f"{moment(subscription.enabled_at)}, as far as known")
+        if self._enabling is not None:
+            told = self._enabling.told().rstrip(".")
+            yield fact("Enabled by", f"{told}, read {age(self._enabling.read_at, now)} ago", "warn" if self._enabling.problem else "")
         if machine.created_at:
             yield fact("Created", moment(machine.created_at))
         yield fact("Tags", "\n".join(f"{name} = {value}" for name, value in sorted(machine.tags.items())))

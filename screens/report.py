@@ -35,10 +35,12 @@ PROOF_SHAPES: dict[Proof, tuple[str, str]] = {
 SHORT = {Proof.PROVEN: "yes", Proof.NOT_PROVEN: "no", Proof.NOTHING: "nothing"}
 """How a proof is told in the column of one of the four."""
 
+LOG_UNREAD = "Azure's activity log, which may say who and when, was not read yet"
+
 WORDS = {Proof.NOT_PROVEN: "not proven", Proof.UNKNOWN: "not known", Proof.NOTHING: "nothing"}
 ORDER = {proof: place for place, proof in enumerate(WORST_FIRST)}
 
-FLEET = frozenset(("subscriptions", "selection", "machines", "onboarding", "alerts", "problems", "freshness", "audit"))
+FLEET = frozenset(("subscriptions", "selection", "machines", "onboarding", "alerts", "problems", "freshness", "enablings", "audit"))
 AUDIT = frozenset(("audit",))
 
 DEAR = 4
@@ -215,7 +217,10 @@ class ReportScreen(DetailScreen[SubscriptionProof]):
             plan = f" under plan {by.plan_id}" if by.plan_id else ""
             yield fact("Enabled by", f"{by.by}, {moment(by.at)}{plan}")
         elif row.enabled.proof is Proof.PROVEN:
-            yield fact("Enabled by", "not from here: Azure's activity log may say who and when", "muted")
+            elsewhere = row.enabled_elsewhere
+            now = self.desk.clock.now()
+            told = f"{elsewhere.told().rstrip('.')}, read {age(elsewhere.read_at, now)} ago" if elsewhere else LOG_UNREAD
+            yield fact("Enabled by", f"not from here. {told}", "muted")
         for each in row.facts.writes.values():
             told = f"{each.setting} {each.before} → {each.after}: {each.outcome}"
             yield fact(

@@ -12,6 +12,7 @@ from textual.binding import BindingType
 from textual.widget import Widget
 from textual.widgets import Static
 
+from cache.enabling import Enabling
 from cache.fields import SUBSCRIPTION_FIELDS
 from cache.model import Problem, Source, Subscription, SubscriptionRow
 from cache.reading import subscription_rows
@@ -21,7 +22,7 @@ from screens.desk import Desk
 from screens.requests import GoTo, SelectionChanged
 from screens.table_screen import TableScreen
 from screens.widgets.line_table import Cell, Column, LineTable, fit
-from screens.words import count
+from screens.words import count, moment
 
 PLANS = {"standard": "on"}
 """Words for plans where Azure's own are longer than the column."""
@@ -35,7 +36,7 @@ class SubscriptionsScreen(TableScreen[SubscriptionRow]):
     NAME = "subscriptions"
     TITLE_TEXT = "Subscriptions"
     SCOPES: ClassVar[tuple[str, ...]] = ("subscriptions", "table")
-    TABLES = frozenset(("subscriptions", "machines", "onboarding", "alerts", "selection"))
+    TABLES = frozenset(("subscriptions", "enablings", "machines", "onboarding", "alerts", "selection"))
     SOURCES = frozenset((Source.SUBSCRIPTIONS, Source.PERMISSIONS, Source.PROVIDER, Source.SETTINGS, Source.PLAN, Source.MACHINES))
     COLUMNS = (
         Column("chosen", "✓", 1),
@@ -63,6 +64,7 @@ class SubscriptionsScreen(TableScreen[SubscriptionRow]):
         self._tenant_problems: list[Problem] = []
         self._read_at: datetime | None = None
         self._known: Mapping[str, Subscription] = {}
+        self._enablings: Mapping[str, Enabling] = {}
         self._states: Mapping[str, Mapping[str, int]] = {}
         self._alerts: Mapping[str, int] = {}
 
@@ -77,6 +79,7 @@ class SubscriptionsScreen(TableScreen[SubscriptionRow]):
 
         async def subscriptions() -> None:
             self._known = await fleet.subscription_records()
+            self._enablings = await fleet.enablings()
 
         async def machines() -> None:
             self._states = await fleet.states_by_subscription()
@@ -84,13 +87,13 @@ class SubscriptionsScreen(TableScreen[SubscriptionRow]):
         async def alerts() -> None:
             self._alerts = await fleet.open_alerts_by_subscription()
 
-        await self.reread(frozenset(("subscriptions",)), subscriptions)
+        await self.reread(frozenset(("subscriptions", "enablings")), subscriptions)
         await self.reread(frozenset(("machines", "onboarding")), machines)
         await self.reread(frozenset(("alerts",)), alerts)
         self._read_at = await fleet.oldest(Source.SUBSCRIPTIONS)
         problems = await fleet.problems()
         self._tenant_problems = [one for one in problems if not one.subscription_id]
-        return subscription_rows(self._known.values(), self._states, self._alerts, problems, await fleet.selection())
+        return subscription_rows(self._known.values(), self._states, self._alerts, problems, await fleet.selection(), self._enablings)
 
     def identify(self, row: SubscriptionRow) -> str:
         """The subscription's id."""
@@ -230,6 +233,10 @@ class SubscriptionsScreen(TableScreen[SubscriptionRow]):
         facts = [one.id, count(row.machines, "machine"), count(row.alerts, "open alert")]
         if one.unified:
             facts.append(f"unified {one.unified.replace('not-set', 'not set')}")
+        if one.enabled_at is not None:
+            elsewhere = row.enabling is not None and row.enabling.at == one.enabled_at
+            by = f" by {row.enabling.by}" if row.enabling is not None and elsewhere else ""
+            facts.append(f"enabled {moment(one.enabled_at)}{by}")
         yield fit(" · ".join(facts), max(1, self.size.width - 2)).rstrip()
         if row.problems:
             more = f" (and {len(row.problems) - 1:,} more: press 9)" if len(row.problems) > 1 else ""

@@ -25,6 +25,7 @@ from cache.trail import Written, waitings
 from console.exports import ExportError, check_free, write_export
 from console.report_text import report_item, report_markdown
 from console.simulator import Simulator
+from console.simulator.world import SettingWrite
 from tests.test_proving import alert_on
 from tests.test_verbs import mde, printed
 
@@ -37,6 +38,23 @@ async def test_without_a_cache_it_says_what_to_do(tmp_path: Path) -> None:
         code, out, err = await mde(simulator, tmp_path, "report")
         assert (code, out) == (1, "")
         assert "mde-console sync" in err
+
+
+async def test_who_enabled_a_subscription_elsewhere_is_in_the_report_and_in_the_list(tmp_path: Path) -> None:
+    async with Simulator(machines=20, speed=0) as simulator:
+        subscription = simulator.world.subscriptions[simulator.subscription("all-on")]
+        at = simulator.clock.now() - 86400
+        subscription.written.append(SettingWrite(at, "WDATP", "pia|[/x]@contoso.example"))
+        await mde(simulator, tmp_path, "sync")
+        (item,) = await printed(simulator, tmp_path, "report", "--subscription", subscription.id)
+        told = item["subscriptions"][0]["enabled_elsewhere"]
+        assert (told["actor"], told["setting"], told["problem"]) == ("pia|[/x]@contoso.example", "WDATP", None)
+        assert told["at"] == f"{datetime.fromtimestamp(at, UTC):%Y-%m-%dT%H:%M:%SZ}"
+        listed = next(one for one in await printed(simulator, tmp_path, "subscriptions") if one["id"] == subscription.id)
+        assert (listed["enabled_at"], listed["enabled_elsewhere"]) == (told["at"], told)
+        _, out, _ = await mde(simulator, tmp_path, "report", "--subscription", subscription.id)
+        assert "It was not enabled from here. Azure's activity log: WDATP was last written" in out
+        assert "(read " in out
 
 
 async def test_the_walk_ends_with_its_proof(tmp_path: Path) -> None:

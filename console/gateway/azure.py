@@ -17,8 +17,8 @@ from cache.alert_store import AlertDigest, AlertSighting
 from cache.model import Alert, Assessment, Extension, Permission, Subscription, Workspace
 from cache.sighting import Sighting, Unchanged
 from console.clouds import Cloud
+from console.gateway import activity_log, graph, graph_alerts, graph_changes, graph_machines, security
 from console.gateway import alerts as alert_calls
-from console.gateway import graph, graph_alerts, graph_changes, graph_machines, security
 from console.gateway import subscriptions as subscription_calls
 from console.gateway import workspaces as workspace_calls
 from console.gateway.errors import Forbidden
@@ -145,6 +145,10 @@ class Azure:
     async def settings(self, subscription_id: str) -> Mapping[str, bool | None]:
         """The integration settings that are set."""
         return await security.settings(self._security, self._origin, subscription_id)
+
+    async def last_write(self, resource_id: str, operation: str, since: datetime, until: datetime) -> activity_log.Written | None:
+        """The last time that an operation succeeded on a resource, and by whom, from Azure's activity log."""
+        return await activity_log.last_write(self._subscriptions, self._origin, resource_id, operation, since, until)
 
     async def servers_plan(self, subscription_id: str) -> str:
         """The Defender for Servers plan."""

@@ -20,6 +20,9 @@ from console.simulator.principals import Principal
 from console.simulator.roles import CONTRIBUTOR, OWNER, READER, SECURITY_ADMIN, SECURITY_READER, VIRTUAL_MACHINE_CONTRIBUTOR, Role
 from console.simulator.situations import EXCLUDE, SITUATIONS, UNIFIED, WDATP, Situation, situations_for
 
+PREDECESSOR = "pia@contoso.example"
+"""Who made the settings that a subscription begins with."""
+
 LARGE, MANY = 5_000, 100
 """From so many machines on some have names of 200 wide letters; from so many subscriptions on they are of different sizes."""
 
@@ -49,6 +52,16 @@ class Pricing:
     enabled_at: float | None
 
 
+@dataclass(frozen=True)
+class SettingWrite:
+    """A write of a setting, as the activity log remembers it: not what was written."""
+
+    at: float
+    setting: str
+    caller: str
+    taken: bool = True
+
+
 @dataclass
 class Subscription:
     """A subscription and what has been done to it. `periods` says when the integration was on, by kind of system."""
@@ -66,6 +79,8 @@ class Subscription:
     tags: dict[str, str] = field(default_factory=dict)
     managed_by: tuple[str, ...] = ()
     periods: dict[str, Periods] = field(default_factory=dict)
+    written: list[SettingWrite] = field(default_factory=list)
+    """Who wrote which setting when."""
     revision: int = 0
     """Grows whenever something about its machines changes other than by time."""
 
@@ -142,6 +157,7 @@ class World:
         for setting, value in ((WDATP, situation.wdatp), (EXCLUDE, situation.exclude), (UNIFIED, situation.unified)):
             if value is not None:
                 subscription.settings[setting] = value
+                subscription.written.append(SettingWrite(began, setting, PREDECESSOR))
         standard = situation.tier == "Standard"
         subscription.pricings = {
             "VirtualMachines": Pricing(situation.tier, situation.sub_plan, began if standard else None),

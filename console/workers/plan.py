@@ -7,8 +7,9 @@ from dataclasses import replace
 from uuid import uuid4
 
 from cache.model import NO_EXTRAS, Blocker, Extras, Plan, PlanAction, Source, SubscriptionPlan
-from console.rules.planning import plan_subscription
+from console.rules.planning import ALREADY_ON, DISABLE, plan_subscription
 from console.together import together
+from console.workers.enabling_time import who_enabled
 from console.workers.evaluate import evaluate
 from console.workers.sync import read_machines, read_subscription
 from console.workers.work import Work
@@ -66,6 +67,8 @@ async def _one(
         readable=raw is not None,
         extras=extras,
     )
+    if planned.case in (ALREADY_ON, DISABLE) and (who := await who_enabled(work, subscription.id)):
+        planned = replace(planned, why=f"{planned.why} {who}")
     unread = [one for one in await work.fleet.problems([subscription_id]) if one.source == Source.MACHINES]
     if unread:
         planned = replace(planned, warnings=(*planned.warnings, f"Its machines could not be read just now: {unread[0].message}"))

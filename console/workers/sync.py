@@ -14,7 +14,7 @@ from console.rules.settings import read_settings
 from console.together import together
 from console.workers import watermark
 from console.workers.alerts import read_all_alerts
-from console.workers.enabling_time import enabled_from_here
+from console.workers.enabling_time import enabled_from_here, look_up_enabling
 from console.workers.evaluate import evaluate, settle_states
 from console.workers.landing import Landing
 from console.workers.services import read_by_service, read_details
@@ -185,8 +185,8 @@ async def read_subscription(work: Work, subscription_id: str, sources: frozenset
             await work.fleet.put_provider(subscription_id, "NotRegistered")
             raise
 
-    if Source.SETTINGS in sources:
-        await work.attempt(Source.SETTINGS, subscription_id, settings, keep_settings)
+    if Source.SETTINGS in sources and await work.attempt(Source.SETTINGS, subscription_id, settings, keep_settings):
+        await look_up_enabling(work, subscription_id)
     if Source.PLAN in sources:
         await work.attempt(Source.PLAN, subscription_id, lambda: work.azure.servers_plan(subscription_id), keep_plan)
     return raw

@@ -7,9 +7,9 @@ from console.simulator.routes import Routes
 
 def all_routes() -> Routes:
     """Every route of every provider."""
-    from console.simulator.arm import authorization, compute, hybrid, security, subscriptions
+    from console.simulator.arm import authorization, compute, hybrid, insights, security, subscriptions
 
     routes = Routes()
-    for module in (subscriptions, authorization, security, compute, hybrid):
+    for module in (subscriptions, authorization, security, compute, hybrid, insights):
         routes.include(module.routes)
     return routes

@@ -15,7 +15,7 @@ from console.simulator.roles import allows
 from console.simulator.routes import Routes
 from console.simulator.situations import EXCLUDE, UNIFIED, WDATP
 from console.simulator.wire import ArmError, Call, Json, Reply, not_registered, paged
-from console.simulator.world import Pricing, Subscription
+from console.simulator.world import Pricing, SettingWrite, Subscription
 
 routes = Routes()
 _MS = "/providers/Microsoft.Security"
@@ -59,6 +59,7 @@ async def put_setting(call: Call) -> Reply:
     subscription = call.subscription
     first = name == WDATP and enabled and not subscription.settings.get(WDATP)
     subscription.settings[name] = enabled
+    subscription.written.append(SettingWrite(call.now, name, call.principal.upn or call.principal.object_id))
     if first:  # turned on today, the integration brings Linux and the unified solution with it
         subscription.settings.setdefault(EXCLUDE, False)
         subscription.settings.setdefault(UNIFIED, True)
