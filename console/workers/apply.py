@@ -153,13 +153,12 @@ def check_policy(work: Work, plan: Plan, *, resume: bool = False) -> None:
         raise Refused("This console is read-only, so nothing was sent. Start it without --read-only to change Azure.")
     if not work.cloud.integration_supported:
         raise Refused(f"{work.cloud.name} has no integration with Defender for Endpoint, so there is nothing to change.")
-    if (plan.cloud, plan.tenant_id) != (work.cloud.key, work.tenant_id):
+    if work.elsewhere(plan.cloud, plan.tenant_id):
         raise PlanElsewhere(
             f"The plan is for tenant {plan.tenant_id or '?'} in cloud {plan.cloud}; you are signed in elsewhere. Nothing was sent. "
             "Plan again."
         )
-    minutes = (work.clock.now() - plan.created_at).total_seconds() / 60
-    if not -5 <= minutes <= max(work.plan_minutes, RESUMED_WITHIN if resume else 0):
+    if work.too_old(plan.created_at, max(work.plan_minutes, RESUMED_WITHIN) if resume else None):
         raise PlanOld(f"The plan is of {plan.created_at:%Y-%m-%d %H:%M} UTC and too old to be trusted. Nothing was sent. Plan again.")
     for one in plan.subscriptions:
         strange = [change.name for change in one.settings if change.name not in INTEGRATION_SETTINGS]

@@ -200,10 +200,9 @@ def check_confirmed(work: Work, plan: ScriptPlan, confirmed: str, instead: str) 
         )
     if confirmed != plan.id:
         raise Refused("Nothing was sent: this plan was not confirmed. Look at it, with the script that it would run, and confirm it.")
-    if (plan.cloud, plan.tenant_id) != (work.cloud.key, work.tenant_id):
+    if work.elsewhere(plan.cloud, plan.tenant_id):
         raise Refused(f"The plan is for tenant {plan.tenant_id or '?'} in cloud {plan.cloud}; you are signed in elsewhere. Plan again.")
-    minutes = (work.clock.now() - plan.created_at).total_seconds() / 60
-    if not -5 <= minutes <= work.plan_minutes:
+    if work.too_old(plan.created_at):
         raise Refused(f"The plan is of {plan.created_at:%Y-%m-%d %H:%M} UTC and too old to be trusted. Plan again.")
 
 

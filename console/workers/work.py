@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import TypeVar
 
 from cache.activity import Activity
@@ -51,6 +52,16 @@ class Work:
     def __post_init__(self) -> None:
         """One gate for all calls at once."""
         self.gate = asyncio.Semaphore(self.concurrency)
+
+    def elsewhere(self, cloud: str, tenant_id: str) -> bool:
+        """Whether a plan for this cloud and tenant is for another sign-in than this."""
+        return (cloud, tenant_id) != (self.cloud.key, self.tenant_id)
+
+    def too_old(self, made: datetime, minutes: float | None = None) -> bool:
+        """Whether a plan is to be trusted no more, after ``minutes`` (``None``: ``plan_minutes``). Clocks may differ by some minutes; one
+        of the future is not trusted either."""
+        age = (self.clock.now() - made).total_seconds() / 60
+        return not -5 <= age <= (self.plan_minutes if minutes is None else minutes)
 
     async def attempt(
         self,
