@@ -207,6 +207,11 @@ class Columns:
             self._times[time] = np.concatenate([values, np.full(more, MISSING, np.int64)])
         self._name_ranks = None
 
+    def make_ready(self) -> None:
+        """Do before it is asked what the first search would have to do."""
+        for names in (self._names, *self._texts.values()):
+            names.make_ready()
+
     # Asking
 
     def narrowed(self, mask: Mask | None, only: Collection[int] | None) -> Mask | None:
@@ -241,12 +246,6 @@ class Columns:
         ordered = self._order(tuple(order))
         return ordered[mask[ordered]]
 
-    def mask_of_values(self, dimension: str, accepts: Callable[[int], bool]) -> Mask:
-        """The rows whose number in a dimension is accepted."""
-        one = self.dimensions[dimension]
-        hits = np.fromiter((accepts(code) for code in range(len(one))), np.bool_, len(one))
-        return hits[one.codes]
-
     def present(self, keys: Collection[int]) -> frozenset[int]:
         """Those of ``keys`` whose rows are there."""
         at = np.fromiter(keys, np.int64, len(keys))
@@ -258,9 +257,12 @@ class Columns:
         counts = np.bincount(self.dimensions[dimension].codes[keys])
         return {int(code): int(counts[code]) for code in np.flatnonzero(counts)}
 
-    def times(self, keys: Keys, time: str) -> Numbers:
-        """A time of these rows; :data:`MISSING` where there is none."""
-        return self._times[time][keys]
+    def times(self, keys: Keys, time: str, dimension: str, numbers: Collection[int]) -> Numbers:
+        """A time of those of these rows whose number in a dimension is among ``numbers``; :data:`MISSING` where there is none."""
+        one = self.dimensions[dimension]
+        wanted = np.zeros(len(one), np.bool_)
+        wanted[list(numbers)] = True
+        return self._times[time][keys[wanted[one.codes[keys]]]]
 
     def value_counts(self, field: str, within: Mask | None = None) -> list[tuple[str, int]]:
         """The distinct values of a field that rows have, with how many have it, most first."""

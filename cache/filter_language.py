@@ -24,6 +24,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
+from functools import lru_cache
 from typing import cast
 
 from cache.filter import (
@@ -102,6 +103,7 @@ class Sign:
     text: str
 
 
+@lru_cache(1024)
 def plain(name: str) -> str:
     """A name as it is compared: without case, blanks and signs."""
     return re.sub(r"[\s_-]", "", name.casefold())

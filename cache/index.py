@@ -126,6 +126,7 @@ class FleetIndex:
             return await asyncio.to_thread(self.columns.present, keys)
 
     def _answer(self, question: Question, now: int) -> Answer:
+        self.columns.make_ready()
         within = self.columns.narrowed(self._within(question.within), question.only)
         keys = self.columns.arrange(question.filters, question.order, now, within=within, always=question.always)
         total = len(self.columns) if within is None else int((self.columns.alive & within).sum())
@@ -249,10 +250,10 @@ class MachineIndex(FleetIndex):
         self.columns.put(keys, [str(name) for name in names], codes, {"since": _times(since), "due": _times(due)})
 
     def _told(self, keys: Keys, total: int, now: int) -> Answer:
-        due = self.columns.times(keys, "due")
-        waiting = self.columns.mask_of_values("verdict", self._expecting.__contains__)[keys]
-        coming = due[waiting & (due > now)]
-        groups = tuple(MachineGroup(*self._verdicts[code], count) for code, count in self.columns.tally(keys, "verdict").items())
+        tally = self.columns.tally(keys, "verdict")
+        due = self.columns.times(keys, "due", "verdict", self._expecting & tally.keys())
+        coming = due[due > now]
+        groups = tuple(MachineGroup(*self._verdicts[code], count) for code, count in tally.items())
         return Answer(
             KeyOrder(keys),
             total,

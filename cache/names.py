@@ -18,8 +18,11 @@ _LOOSE = 4_096
 _PART = 1 << 16
 """Bytes that are counted at a time: NumPy counts in a copy of eight times their size."""
 
-_FEW = 8_192
-"""Hits up to which their rows are looked up one by one."""
+_FEW_LOOSE = 256
+"""Names that may stay beside the text when it is searched: each is looked at by itself."""
+
+_STEP = 16
+"""From every so many bytes on it is known which row's name lies there: names are longer than that as a rule."""
 
 
 class Names:
@@ -33,6 +36,7 @@ class Names:
         self._bytes: npt.NDArray[np.uint8] = np.zeros(0, np.uint8)
         self._starts: npt.NDArray[np.int64] = np.zeros(1, np.int64)
         self._often: npt.NDArray[np.int64] | None = None
+        self._rows_at: npt.NDArray[np.int32] = np.zeros(0, np.int32)
         self._loose: dict[int, str] = {}
         self._count = 0
 
@@ -62,10 +66,22 @@ class Names:
             self._bind()
         return changed
 
+    def make_ready(self) -> None:
+        """Do before it is asked what the first search would have to do."""
+        if len(self._loose) > _FEW_LOOSE:
+            self._bind()
+        if self._often is None:
+            whole = self._bytes
+            parts = (whole[start : start + _PART] for start in range(0, len(whole), _PART))
+            self._often = np.sum([np.zeros(256, np.int64), *(np.bincount(one, minlength=256) for one in parts)], axis=0)
+            begun = np.bincount((self._starts[:-1] + _STEP - 1) // _STEP, minlength=len(whole) // _STEP + 1)
+            self._rows_at = (np.cumsum(begun) - 1).astype(np.int32)
+
     def mask(self, test: Test) -> Mask:
         """The rows whose name passes."""
         if not isinstance(test, Contains) or not test.part or "\n" in test.part:
             return np.fromiter((test.accepts(name) for name in self), np.bool_, self._count)
+        self.make_ready()
         found = np.zeros(self._count, np.bool_)
         self._find(test.part.encode("utf-8", "replace"), found)
         for row, name in self._loose.items():
@@ -89,23 +105,17 @@ class Names:
         last = len(whole) - len(part) + 1
         if last <= 0:
             return
-        if self._often is None:
-            parts = (whole[start : start + _PART] for start in range(0, len(whole), _PART))
-            self._often = np.sum([np.bincount(one, minlength=256) for one in parts], axis=0)
+        assert self._often is not None
         often = self._often[np.frombuffer(part, np.uint8)]
         anchor = int(often.argmin())  # the rarest byte of the part first, so that few places are left to be looked at
         hits = np.flatnonzero(whole[anchor : anchor + last] == part[anchor])
         for place, byte in enumerate(part):
             if place != anchor and len(hits):
                 hits = hits[whole[hits + place] == byte]
-        if not len(hits):
-            return
-        if len(hits) <= _FEW:
-            found[np.searchsorted(self._starts, hits, "right") - 1] = True
-        else:
-            marks = np.zeros(len(whole), np.bool_)
-            marks[hits] = True
-            found[: len(self._starts) - 1] = np.logical_or.reduceat(marks, self._starts[:-1])
+        rows = self._rows_at[hits // _STEP]
+        while (further := self._starts[rows + 1] <= hits).any():
+            rows = rows + further
+        found[rows] = True
 
     def _name(self, row: int) -> str:
         if row in self._loose:

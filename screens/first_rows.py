@@ -34,7 +34,9 @@ def first_rows(
     header = " " + " ".join(fit(column.title, cells, column.right) for column, cells in layout)
     found = [BOLD + fit(" mde-console", width) + PLAIN, BOLD + fit(header, width) + PLAIN]
     for number, row in enumerate(rows[: room(width, height)]):
-        cells = [(column.fit(text, cells), tone) for column, cells in layout for text, tone in (machine_cell(row, column.key, now),)]
+        cells = [
+            (column.fit(text, cells), tone) for column, cells in layout for text, tone in (machine_cell(row, column.key, lambda: now),)
+        ]
         if number == 0:
             found.append(REVERSE + fit(" " + " ".join(text for text, _ in cells), width) + PLAIN)
         else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 
 from cache.model import ON_THE_WAY, MachineRow
@@ -29,8 +30,9 @@ def flat(text: str) -> str:
     return clean(text, 300)
 
 
-def machine_cell(row: MachineRow, key: str, now: datetime) -> Cell:
-    """A cell's text and tone. No age is told in seconds: after a reading each line would be painted anew each second."""
+def machine_cell(row: MachineRow, key: str, clock: Callable[[], datetime]) -> Cell:
+    """A cell's text and tone; ``clock`` is asked by a cell that tells an age. No age is told in seconds: after a reading each line would be
+    painted anew each second."""
     match key:
         case "name":
             return row.name, ""
@@ -40,8 +42,9 @@ def machine_cell(row: MachineRow, key: str, now: datetime) -> Cell:
         case "reason":
             return flat(row.reason), ""
         case "since":
-            return age(row.since, now, coarse=True), "muted"
+            return age(row.since, clock(), coarse=True), "muted"
         case "due":
+            now = clock()
             late = row.due is not None and row.due < now
             return until(row.due, now, coarse=True), "warn" if late and row.state in ON_THE_WAY else "muted"
         case "extension":

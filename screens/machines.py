@@ -187,7 +187,7 @@ class MachinesScreen(FleetScreen[MachineRow]):
 
     def cell(self, row: MachineRow, key: str) -> Cell:
         """A cell's text and tone."""
-        return machine_cell(row, key, self.desk.clock.now())
+        return machine_cell(row, key, self.desk.clock.now)
 
     def summary_line(self) -> str:
         """States as shapes, and how many are expected by when."""
@@ -286,4 +286,6 @@ class MachinesScreen(FleetScreen[MachineRow]):
             name = self._names.get(problem.subscription_id.lower(), problem.subscription_id)
             room = max(1, self.size.width - 2)
             first = f"{fit(first, room)}\n{fit(f'? {name}{more}: {flat(problem.message)}', room)}"
-        self.query_one("#hint", Static).update(first, layout=False)
+        hint = self.query_one("#hint", Static)
+        if str(hint.content) != first:
+            hint.update(first, layout=False)

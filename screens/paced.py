@@ -11,7 +11,9 @@ from time import monotonic
 from typing import Any
 
 from rich.console import RenderableType
+from rich.control import Control
 from textual import events
+from textual._ansi_sequences import SYNC_END, SYNC_START
 from textual._compositor import CompositorUpdate
 from textual.driver import Driver
 from textual.screen import Screen
@@ -100,12 +102,23 @@ class PacedApp(BriefToasts):
             return
         if isinstance(renderable, CompositorUpdate):
             renderable = self.shown.difference(renderable)
-        super()._display(screen, renderable)
+            if renderable is not None:
+                self._send(renderable)
+        else:
+            super()._display(screen, renderable)
         if renderable is not None and self._slow_mode and self.line.answers and self._leaving is None:
             self._ask()
             if self.line.full:
                 self._held = True
                 self._hold.enter_context(self.batch_update())
+
+    def _send(self, frame: CompositorUpdate) -> None:
+        """Write a frame as one text, which wakes the thread that writes but once; a terminal that can shows it as a whole."""
+        assert self._driver is not None
+        at = self.screen.outer_size.clamp_offset(self.cursor_position)
+        text = frame.render_segments(self.console) + Control.move_to(*at).segment.text
+        self._driver.write(f"{SYNC_START}{text}{SYNC_END}" if self._sync_available else text)
+        self._driver.flush()
 
     def _ask(self) -> None:
         if self._driver is not None and self._leaving is None:

@@ -11,8 +11,10 @@ from typing import Any
 
 from textual._compositor import Compositor, CompositorMap
 
+from screens.covered import FrontCompositor
 
-class UncoveringCompositor(Compositor):
+
+class UncoveringCompositor(FrontCompositor):
     """A compositor that also paints what differs from an arrangement made between two frames."""
 
     @property

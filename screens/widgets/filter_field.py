@@ -233,6 +233,18 @@ class FilterLine(Input):
         """As wide as the line while the text fits into it, so that a letter asks for no layout of the screen."""
         return Size(max(size.width, self.content_size.width), size.height)
 
+    def render_line(self, y: int) -> Strip:
+        """What is typed and the cursor, without a round through Rich for each letter; all else as Textual has it."""
+        value = self.value
+        if y or not value or not self.has_focus or not self.selection.is_empty:
+            return super().render_line(y)
+        style, cursor = self.rich_style, self.cursor_position
+        at_cursor = style + self.get_component_rich_style("input--cursor")
+        room, left = self.scrollable_content_region.width + 1, self.scroll_offset.x
+        parts = (value[:cursor], style), (value[cursor : cursor + 1] or " ", at_cursor), (value[cursor + 1 :], style)
+        strip = Strip([Segment(text, own) for text, own in parts if text])
+        return strip.crop(left, left + room).extend_cell_length(room, style)
+
     async def on_key(self, event: events.Key) -> None:
         """A key of the field, of the line, or (left to the base class) a character."""
         self._seen = event

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from rich.cells import split_graphemes
-from rich.segment import Segment
 from rich.style import Style
 
 from cache.filter import Span, Test
@@ -38,17 +37,18 @@ def _boundaries(text: str) -> tuple[list[int], list[int]]:
     return starts, ends
 
 
-def with_hits(text: str, fitted: str, spans: Sequence[Span], style: Style, hit: Style) -> Iterator[Segment]:
-    """``fitted``, which is ``text`` cut or filled to the width of a cell, in segments: those of ``spans`` in ``text`` are marked."""
+def with_hits(text: str, fitted: str, spans: Sequence[Span], style: Style, hit: Style) -> Iterator[tuple[str, Style]]:
+    """``fitted``, which is ``text`` cut or filled to the width of a cell, in pieces with their styles: those of ``spans`` in ``text`` are
+    marked."""
     place = 0
     for start, end in _moved(text, fitted, spans):
         if start < end:
             if place < start:
-                yield Segment(fitted[place:start], style)
-            yield Segment(fitted[start:end], hit)
+                yield fitted[place:start], style
+            yield fitted[start:end], hit
             place = end
     if place < len(fitted):
-        yield Segment(fitted[place:], style)
+        yield fitted[place:], style
 
 
 def _moved(text: str, fitted: str, spans: Sequence[Span]) -> list[Span]:

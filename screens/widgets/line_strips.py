@@ -16,42 +16,62 @@ from screens.widgets.hits import hits, with_hits
 MARK = "▌"
 
 _STRIPS = 256
-"""Lines that are kept as they were painted: some pages."""
+"""Lines that are kept as they were painted, and cells of each column: some pages."""
+
+Piece = tuple[str, Style]
+Pieces = Sequence[Piece]
+"""A part of a line: texts and their styles."""
 
 
 class LineStrips:
-    """Paints lines in the styles of a table: ``base`` tells the table's own, ``tone`` that of a tone or of another part by its name."""
+    """Paints lines in the styles of a table: ``base`` tells the table's own, ``tone`` that of a tone or of another part by its name, and
+    ``finish`` what the terminal is to be told instead of a style."""
 
-    def __init__(self, columns: Sequence[Column], base: Callable[[], Style], tone: Callable[[str], Style]) -> None:
+    def __init__(
+        self, columns: Sequence[Column], base: Callable[[], Style], tone: Callable[[str], Style], finish: Callable[[Style], Style]
+    ) -> None:
         self.layout: list[tuple[Column, int]] = []
+        self._taken = 0
         self._columns = tuple(columns)
         self._base = base
         self._look_up = tone
+        self._finish = finish
         self._wanted: Mapping[str, Sequence[Test]] = {}
-        self._tones: dict[str, Style] = {}
-        self._styles: dict[tuple[str, str], Style] = {}
+        self._styles: dict[tuple[str, ...], Style] = {}
+        self._cells: dict[str, list[dict[Cell, Pieces]]] = {}
         self._strips: dict[Hashable, tuple[tuple[object, ...], Strip]] = {}
 
     def lay_out(self, width: int) -> None:
         """Share ``width`` cells out to the columns."""
-        self._strips.clear()
+        self._forget_lines()
         self.layout = lay_out(self._columns, max(1, width - 2))
+        self._taken = sum(cells for _, cells in self.layout) + len(self.layout)  # and the mark, and the blanks between
 
     def forget_styles(self) -> None:
         """The theme is another one."""
-        self._tones.clear()
         self._styles.clear()
+        self._forget_lines()
+
+    def _forget_lines(self) -> None:
+        self._cells.clear()
         self._strips.clear()
 
     def want(self, wanted: Mapping[str, Sequence[Test]]) -> Callable[[Sequence[Cell]], bool]:
         """Mark in the cells of each column what these tests find there. The answer tells of a line by its cells whether it then reads
         otherwise than before."""
         before, self._wanted = self._wanted, wanted
-        self._strips.clear()
+        self._forget_lines()
+
+        known: list[dict[str, bool]] = [{} for _ in self.layout]
 
         def differs(values: Sequence[Cell]) -> bool:
-            cells = zip(self.layout, values, strict=False)
-            return any(hits(before.get(column.key, ()), text) != self._hits(column.key, text) for (column, _), (text, _) in cells)
+            for (column, _), (text, _), told in zip(self.layout, values, known, strict=False):
+                found = told.get(text)
+                if found is None:
+                    found = told[text] = hits(before.get(column.key, ()), text) != self._hits(column.key, text)
+                if found:
+                    return True
+            return False
 
         return differs
 
@@ -72,7 +92,7 @@ class LineStrips:
 
     def header(self, width: int, order: Sequence[Sorting]) -> Strip:
         """The titles of the columns, with arrows where the rows are sorted by them."""
-        style = self._style("", "") + self._tone("header")
+        style = self._style("", "header")
         text = " "
         for number, (column, cells) in enumerate(self.layout):
             title = column.title
@@ -83,79 +103,66 @@ class LineStrips:
 
     def awaited(self, width: int, cursor: str, marked: bool) -> Strip:
         """A row that has not been fetched yet. ``cursor``: the name of the cursor's style, empty where it is not."""
-        runs = self._begun(cursor, marked)
-        runs.add(" …", self._style(cursor, ""))
-        return runs.strip(width, self._style(cursor, ""))
+        style = self._style(cursor, "")
+        return Strip([self._mark(cursor, marked), Segment(" …", style)]).adjust_cell_length(width, style)
 
     def row(self, width: int, row_id: Hashable, values: tuple[Cell, ...], cursor: str, marked: bool) -> Strip:
-        """A row by its cells; one that reads as it did is the same strip."""
+        """A row by its cells; one that reads as it did is the same strip. What follows in the same style is one segment, so that less is
+        painted and sent."""
         shown = (width, cursor, marked, values)
         known = self._strips.get(row_id)
         if known is not None and known[0] == shown:
             return known[1]
-        runs = self._begun(cursor, marked)
-        first = True
-        for (column, cells), (text, tone) in zip(self.layout, values, strict=True):
-            style = self._style(cursor, "" if cursor == "cursor" else tone)
-            if not first:
-                runs.add(" ", style)
-            first = False
-            fitted = column.fit(text, cells)
-            if spans := self._hits(column.key, text):
-                for segment in with_hits(text, fitted, spans, style, style + self._tone("hit")):
-                    runs.add(*segment[:2])
-            else:
-                runs.add(fitted, style)
-        strip = runs.strip(width, self._style(cursor, ""))
+        made = self._cells.get(cursor)
+        if made is None:
+            made = self._cells[cursor] = [{} for _ in self.layout]
+        segments: list[Segment] = []
+        text, style, _ = self._mark(cursor, marked)
+        for number, cell in enumerate(values):
+            pieces = made[number].get(cell)
+            if pieces is None:
+                pieces = self._made(made[number], number, cell, cursor)
+            for piece, own in pieces:
+                if own is style:
+                    text += piece
+                else:
+                    segments.append(Segment(text, style))
+                    text, style = piece, own
+        segments.append(Segment(text, style))
+        if self._taken < width:
+            segments.append(Segment(" " * (width - self._taken), self._style(cursor, "")))
+        strip = Strip(segments, max(self._taken, width)).adjust_cell_length(width)
         if len(self._strips) >= _STRIPS:
             self._strips.clear()
         self._strips[row_id] = (shown, strip)
         return strip
 
-    def _begun(self, cursor: str, marked: bool) -> _Runs:
-        runs = _Runs()
-        runs.add(MARK if marked else " ", self._style(cursor, "mark" if marked and not cursor else ""))
-        return runs
+    def _made(self, made: dict[Cell, Pieces], number: int, cell: Cell, cursor: str) -> Pieces:
+        """A cell cut or filled to the width of its column, what is found in it marked. Many rows read the same in most of their cells."""
+        (column, cells), (text, tone) = self.layout[number], cell
+        if cursor == "cursor":
+            tone = ""
+        style = self._style(cursor, tone)
+        fitted = column.fit(text, cells)
+        pieces: list[Piece] = [(" ", style)] if number else []
+        if spans := self._hits(column.key, text):
+            pieces += with_hits(text, fitted, spans, style, self._style(cursor, tone, "hit"))
+        else:
+            pieces.append((fitted, style))
+        if len(made) >= _STRIPS:
+            made.clear()
+        made[cell] = pieces
+        return pieces
 
-    def _style(self, cursor: str, tone: str) -> Style:
-        """The style of a cell: of the table, of the cursor if it lies there, and of its tone."""
-        style = self._styles.get((cursor, tone))
+    def _mark(self, cursor: str, marked: bool) -> Segment:
+        return Segment(MARK if marked else " ", self._style(cursor, "mark" if marked and not cursor else ""))
+
+    def _style(self, *names: str) -> Style:
+        """The style of a cell: of the table, and over it those that are named, of the cursor if it lies there, and of its tone."""
+        style = self._styles.get(names)
         if style is None:
             style = self._base()
-            for name in (cursor, tone):
-                if name:
-                    style += self._tone(name)
-            self._styles[cursor, tone] = style
+            for name in filter(None, names):
+                style += self._look_up(name)
+            style = self._styles[names] = self._finish(style)
         return style
-
-    def _tone(self, name: str) -> Style:
-        style = self._tones.get(name)
-        if style is None:
-            style = self._tones[name] = self._look_up(name)
-        return style
-
-
-class _Runs:
-    """A line in the making: what follows in the same style is one segment, so that less is painted and sent."""
-
-    def __init__(self) -> None:
-        self._segments: list[Segment] = []
-        self._texts: list[str] = []
-        self._style: Style | None = None
-
-    def add(self, text: str, style: Style | None) -> None:
-        """The line goes on with a text."""
-        if style is not self._style:
-            self._end()
-            self._style = style
-        self._texts.append(text)
-
-    def strip(self, width: int, style: Style) -> Strip:
-        """The line, cut or filled to a width."""
-        self._end()
-        return Strip(self._segments).adjust_cell_length(width, style)
-
-    def _end(self) -> None:
-        if self._texts:
-            self._segments.append(Segment("".join(self._texts), self._style))
-            self._texts = []

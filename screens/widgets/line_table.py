@@ -119,8 +119,7 @@ class LineTable(LineView, Generic[Row], can_focus=True):
         self._fetched: dict[int, Row] = {}
         self._prefetching = False
         self._header_shows: tuple[Sorting, ...] | None = None
-        self._strips = LineStrips(columns, lambda: self.rich_style, self._tone)
-        self._laid_out = -1
+        self._strips = LineStrips(columns, lambda: self.rich_style, self._tone, self.finish)
         self._cursor = 0
         self._cursor_id: Hashable = ""
         self._lost_id: Hashable = ""
@@ -396,7 +395,7 @@ class LineTable(LineView, Generic[Row], can_focus=True):
 
     def on_resize(self, event: events.Resize) -> None:
         """Lay the columns out anew and keep the cursor in view."""
-        self._lay_out(event.size.width)
+        self._strips.lay_out(event.size.width)
         self.virtual_size = Size(event.size.width, len(self._lines) + 1)
         self.call_after_refresh(self._scroll_to_cursor)
         self.call_after_refresh(self._prefetch)  # there may be room for more rows
@@ -424,11 +423,15 @@ class LineTable(LineView, Generic[Row], can_focus=True):
         super().notify_style_update()
         self._strips.forget_styles()
 
+    def look_changed(self) -> None:
+        """Lines are of another width now, or their styles finished otherwise."""
+        super().look_changed()
+        self._strips.forget_styles()
+        self._strips.lay_out(self.size.width)
+
     def render_line(self, y: int) -> Strip:
         """One line of the screen: the header, or the row that lies there."""
-        width = self.size.width
-        if width != self._laid_out:  # a scrollbar has come or gone
-            self._lay_out(width)
+        width = self.rendered_width
         if y == 0:
             self._header_shows = self.order
             return self._strips.header(width, self.order)
@@ -443,10 +446,6 @@ class LineTable(LineView, Generic[Row], can_focus=True):
             return self._strips.awaited(width, cursor, marked)
         values = self._painted[y] = self._cells(row)
         return self._strips.row(width, row_id, values, cursor, marked)
-
-    def _lay_out(self, width: int) -> None:
-        self._laid_out = width
-        self._strips.lay_out(width)
 
     def _cells(self, row: Row) -> tuple[Cell, ...]:
         return tuple(self._render_cell(row, column.key) for column, _ in self._strips.layout)

@@ -2,37 +2,68 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from rich.segment import Segment
+from rich.style import Style
+from textual.color import BLACK, Color
+from textual.filter import LineFilter
 from textual.geometry import Region, Size
 from textual.scroll_view import ScrollView
+from textual.scrollbar import ScrollBar
 from textual.strip import Strip
 from textual.widget import Widget
 
+from screens.widgets.line_bar import LineBar
+
 
 class LineView(ScrollView):
-    """Subclasses say what a line reads, by ``render_line``. A line without border, padding and links is all there is."""
+    """Subclasses say what a line reads, by ``render_line``, in styles that went through :meth:`finish`. A line without border, padding
+    and links is all there is."""
 
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
         super().__init__(id=id, classes=classes)
         self._finished: dict[int, Strip] = {}
-        self._finished_for: tuple[object, ...] = ()
+        self.rendered_width = 0
+        """Cells of a line: the scrollbar, where there is one, stands beside it, so that no line must be cut where it begins."""
+        self._look: tuple[Sequence[LineFilter], Color] = ((), BLACK)
+
+    @property
+    def vertical_scrollbar(self) -> ScrollBar:
+        """The scrollbar, made when it is needed first."""
+        if self._vertical_scrollbar is None:
+            self._vertical_scrollbar = LineBar(thickness=self.scrollbar_size_vertical)
+            self._vertical_scrollbar.display = False
+            self.app._start_widget(self, self._vertical_scrollbar)
+        return self._vertical_scrollbar
 
     def render_lines(self, crop: Region) -> list[Strip]:
         """Some lines, without looking for border, padding and links, which a table has none of. A line that was painted before and reads
         the same is the same strip, which remembers what was made of it: so a page that moves by a line costs little."""
-        width, filters, background = self.size.width, self.get_line_filters(), self.background_colors[1]
-        if self._finished_for != (width, filters, background):
-            self._finished_for = (width, filters, background)
-            self._finished.clear()
+        width = self.size.width - self.scrollbar_size_vertical
+        look = (self.get_line_filters(), self.background_colors[1])
+        if (self.rendered_width, self._look) != (width, look):
+            self.rendered_width, self._look = width, look
+            self.look_changed()
         found = []
         for y in crop.line_range:
             strip = self._finished.get(y)
             if strip is None:
-                strip = self.render_line(y)
-                for one in filters:
-                    strip = strip.apply_filter(one, background)
-                self._finished[y] = strip
+                strip = self._finished[y] = self.render_line(y)
             found.append(strip)
         return found if crop.column_span == (0, width) else [strip.crop(*crop.column_span) for strip in found]
+
+    def finish(self, style: Style) -> Style:
+        """What the terminal is to be told instead of a style: other colours where it has not as many. Lines are in such styles."""
+        filters, background = self._look
+        segments = [Segment(" ", style)]
+        for one in filters:
+            segments = one.apply(segments, background)
+        return segments[0].style or style
+
+    def look_changed(self) -> None:
+        """Lines are of another width now, or their styles finished otherwise."""
+        self._finished.clear()
 
     def repaint_line(self, y: int) -> None:
         """Paint a line of the screen again."""

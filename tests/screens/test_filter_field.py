@@ -15,7 +15,7 @@ from textual.widgets import Input, Static
 
 from cache.filter import Field, FilterError
 from cache.filter_language import LONGEST_TEXT, parse
-from screens.widgets.filter_field import MOST_LINES, FilterField
+from screens.widgets.filter_field import MOST_LINES, FilterField, FilterLine
 from tests.screens.paint import HOSTILE, HOSTILE_SHOWN, painted
 
 FIELDS = (Field("name", "Machine"), Field("state", "State"), Field("status", "Status"), Field("since", "Since", kind="time"))
@@ -280,3 +280,19 @@ async def test_an_error_lies_over_the_table_and_moves_nothing() -> None:
         await typed(pilot, '"')
         assert app.lines()[1].startswith(" ^ the quote at 1")
         assert app.query_one("#behind").region == before
+
+
+async def test_a_line_with_text_is_painted_as_textual_paints_it() -> None:
+    app = Stage()
+    async with app.run_test(size=(30, 8)) as pilot:
+        line = app.field.query_one(FilterLine)
+        app.field.take_focus()
+        for text in ("", "a", "state:failed", "漢字 mit ß", "e\u0301 x", "👍🏽 ok", "long " * 12, "漢" * 30):
+            line.value = text
+            for place in range(len(text) + 1):
+                line.cursor_position = place
+                if place in (0, len(text) // 2, len(text)):
+                    await pilot.pause()
+                ours, theirs = line.render_line(0), Input.render_line(line, 0)
+                assert [*ours.simplify()] == [*theirs.simplify()], (text, place)
+                assert ours.cell_length == theirs.cell_length

@@ -312,10 +312,10 @@ def test_what_is_marked_in_a_cut_cell_is_what_is_sought_or_a_part_of_it(text: st
     found = [(one.start(), one.end()) for one in re.finditer(re.escape(sought), text)]
     fitted = fit(text, width, ends=ends)
     plain, hit = Style(), Style(reverse=True)
-    segments = list(with_hits(text, fitted, found, plain, hit))
-    assert "".join(one.text for one in segments) == fitted
-    assert all(one.text in sought for one in segments if one.style == hit)
-    assert not found or cell_len(text) > width or [one.text for one in segments if one.style == hit]
+    pieces = list(with_hits(text, fitted, found, plain, hit))
+    assert "".join(piece for piece, _ in pieces) == fitted
+    assert all(piece in sought for piece, style in pieces if style == hit)
+    assert not found or cell_len(text) > width or [piece for piece, style in pieces if style == hit]
 
 
 names = st.sampled_from(("plain", "[/x]", "漢字漢字漢字漢字漢字漢字", "🚀🚀🚀🚀🚀🚀🚀", "خادم", "e\u0301tude", "", "n" * 60))
