@@ -12,7 +12,7 @@ from console.checklist_markdown import checklist_markdown
 from console.exports import check_free, ending_of, write_export
 from console.listings import CHECKLIST
 from console.session import Connection, Setup
-from console.verbs import Stock, VerbError, connected, oldest, say, stocked, wanted
+from console.stock import Stock, VerbError, connected, oldest, say, stocked, wanted
 
 
 async def checklist(setup: Setup, as_json: bool, refresh: bool, out: str | None, force: bool, check_ids: Sequence[str]) -> int:

@@ -17,7 +17,8 @@ from cache.plans import PlanUnreadable
 from console import output
 from console.plan_files import plan_item, read_plan
 from console.session import Connection, Setup
-from console.verbs import VerbError, connected, made_now, say, write_document
+from console.stock import VerbError, connected, say
+from console.verbs import made_now, write_document
 
 
 class WrongUse(Failure):

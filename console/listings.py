@@ -11,7 +11,7 @@ from cache.fleet import FleetCache
 from cache.model import Alert, Check, MachineRow, Source, SubscriptionRow
 from console import output
 from console.session import Setup
-from console.verbs import oldest, stocked, wanted
+from console.stock import oldest, stocked, wanted
 
 Row = TypeVar("Row")
 
@@ -108,7 +108,7 @@ LISTINGS: Mapping[str, Listing[Any]] = {"subscriptions": SUBSCRIPTIONS, "machine
 
 
 async def print_listing(setup: Setup, listing: Listing[Any], as_json: bool, refresh: bool) -> int:
-    """Print a listing of the subscriptions that are asked for. ``refresh``: read Azure first. Raises :class:`console.verbs.VerbError`."""
+    """Print a listing of the subscriptions that are asked for. ``refresh``: read Azure first. Raises :class:`console.stock.VerbError`."""
     async with stocked(setup, refresh) as stock:
         ids = await wanted(setup, stock.fleet)
         rows = await listing.read(stock.fleet, ids)

@@ -12,7 +12,7 @@ from cache.model import ABOARD, Alert, Machine, MachineState, Onboarding
 from console import output
 from console.rules.detection_test import REFERENCE, DetectionTest, detection_test, lines, took
 from console.session import Setup
-from console.verbs import VerbError, connected, machine_named, say, stocked, wanted
+from console.stock import VerbError, connected, machine_named, say, stocked, wanted
 
 if TYPE_CHECKING:
     from console.workers.detection_run import TestPlan

@@ -10,7 +10,7 @@ from console import output
 from console.exports import check_free, ending_of, write_export
 from console.report_text import report_item, report_markdown, verdict_text
 from console.session import Setup, remembered
-from console.verbs import connected, oldest, say, stocked, wanted
+from console.stock import connected, oldest, say, stocked, wanted
 
 SUPPORT = "#blade/Microsoft_Azure_Support/HelpAndSupportBlade/overview"
 """Where in the Azure portal Microsoft's support is asked."""

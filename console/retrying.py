@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from cache.failure import Exit
 from console import output
 from console.session import Setup
-from console.verbs import connected, machine_named
+from console.stock import connected, machine_named
 
 if TYPE_CHECKING:
     from console.rules.retrying import Retry

@@ -1,126 +1,30 @@
-"""The verbs: each prints from the cache what a screen shows, and returns the exit code."""
+"""The verbs that need no module of their own: each prints what a screen shows, and returns the exit code."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import AsyncIterator, Callable, Collection
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from cache.activity import Activity
 from cache.errors import CacheError
-from cache.failure import Exit, Failure
-from cache.fleet import FleetCache
+from cache.failure import Exit
 from cache.journal import FILE as JOURNAL_FILE
 from cache.journal import Journal
-from cache.model import NO_EXTRAS, Extras, Machine, Plan, PlanAction, Source
+from cache.model import NO_EXTRAS, Extras, Plan, PlanAction, Source
 from cache.plan_text import plan_lines
 from console import output
 from console.paths import write_private
 from console.plan_files import plan_item
 from console.plan_markdown import plan_markdown
-from console.session import Connection, Setup, cache_folder, connect, open_cache, remembered
-
-
-class VerbError(Failure):
-    """A verb cannot do its work; the message says why and what to do."""
+from console.session import Connection, Setup, cache_folder, remembered
+from console.stock import VerbError, connected, say, wanted
 
 
 class JournalGone(CacheError):
     """The journal is not where it was."""
-
-
-@dataclass(frozen=True, slots=True)
-class Stock:
-    """The cache and the journal that a printing verb reads."""
-
-    fleet: FleetCache
-    journal: Journal
-
-
-def say(text: str) -> None:
-    """Tell a person something that is not the output: to standard error."""
-    print(text, file=sys.stderr, flush=True)
-
-
-def prompt_on_stderr(prompt: Any) -> None:
-    """The device code, for a person who watches a verb."""
-    say(f"To sign in, open {prompt.verification_uri} and enter the code {prompt.user_code}")
-
-
-@asynccontextmanager
-async def connected(setup: Setup, on_prompt: Callable[[Any], None] = prompt_on_stderr) -> AsyncIterator[Connection]:
-    """A connection for the length of a verb; waiting for a throttled service is told, and what an earlier end left unfinished."""
-    from console.workers.recovery import reconcile
-
-    activity = Activity(setup.clock)
-    connection = await connect(
-        setup,
-        activity,
-        on_prompt=on_prompt if sys.stderr.isatty() or setup.method == "device-code" else None,
-        on_wait=lambda wait: say(f"Waiting {wait.told}") if wait.seconds else None,
-    )
-    try:
-        for sentence in await reconcile(connection.work):
-            say(sentence)
-        yield connection
-    finally:
-        await connection.close()
-
-
-@asynccontextmanager
-async def stocked(setup: Setup, refresh: bool) -> AsyncIterator[Stock]:
-    """The cache of the last sign-in, refreshed first if asked for; states are as of now."""
-    if refresh:
-        from console.workers.apart import read_fleet
-
-        async with connected(setup) as connection:
-            await read_fleet(connection.work)
-            yield Stock(connection.fleet, connection.journal)
-        return
-    last = remembered(setup)
-    if last is None:
-        where = f"{setup.cloud.name}, tenant {setup.tenant}" if setup.tenant else setup.cloud.name
-        raise VerbError(f"Nothing has been read from {where} yet. Run “mde-console sync” first, or add --refresh.")
-    from console.workers.evaluate import evaluate
-
-    fleet, journal = await open_cache(setup, last.tenant_id, last.principal)
-    try:
-        await evaluate(fleet, journal, setup.clock, setup.cloud)
-        yield Stock(fleet, journal)
-    finally:
-        await fleet.close()
-        await journal.close()
-
-
-async def wanted(setup: Setup, fleet: FleetCache) -> list[str] | None:
-    """The subscriptions named on the command line, as Azure spells them; ``None``: all. Raises :class:`VerbError` for an unknown one."""
-    if not setup.only:
-        return None
-    known = {one.lower(): one for one in await fleet.subscription_ids()}
-    for one in sorted(setup.only - known.keys()):
-        raise VerbError(f"Subscription {one} is not among the {len(known)} that can be seen. “mde-console subscriptions” lists them.")
-    return [known[one] for one in sorted(setup.only)]
-
-
-async def machine_named(fleet: FleetCache, named: str) -> Machine:
-    """The machine with this resource id, or the only one of this name. Raises :class:`VerbError`."""
-    found = await (fleet.some_machines([named]) if named.startswith("/") else fleet.machines_named(named))
-    if not found:
-        raise VerbError(f"No machine {named} is known. “mde-console machines” lists them; “mde-console sync” reads Azure again.")
-    if len(found) > 1:
-        raise VerbError(f"{len(found)} machines are called {named}. Give the resource id of one of them: {found[0].id}, for one.")
-    return found[0]
-
-
-async def oldest(fleet: FleetCache, source: Source, ids: Collection[str] | None) -> datetime | None:
-    """When the oldest data of ``source`` among the printed subscriptions was read."""
-    times = [one.fetched_at for one in await fleet.freshness(ids) if one.source == source]
-    return min(times, default=None)
 
 
 async def sync(setup: Setup, as_json: bool) -> int:
@@ -239,8 +143,6 @@ async def info(setup: Setup, as_json: bool, version: str) -> int:
     last = remembered(setup)
     folder = None
     if last is not None:
-        from console.session import cache_folder
-
         folder = str(cache_folder(setup, last.tenant_id, last.principal))
     facts: dict[str, Any] = {
         "version": version,

@@ -14,7 +14,7 @@ from cache.model import Source
 from console import output
 from console.rules.machine_judgement import Judgement
 from console.session import Connection, Setup, remembered
-from console.verbs import VerbError, connected, say, stocked, wanted
+from console.stock import VerbError, connected, say, stocked, wanted
 from console.workers.verify import (
     KINDS,
     Verified,

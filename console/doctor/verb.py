@@ -12,7 +12,7 @@ from console import output
 from console.doctor import machine, stores
 from console.doctor.finding import Finding, Status, exit_code
 from console.session import Setup
-from console.verbs import prompt_on_stderr
+from console.stock import prompt_on_stderr
 
 
 async def examine(setup: Setup, on_prompt: Callable[[Any], None] | None) -> AsyncIterator[Finding]:
