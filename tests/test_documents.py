@@ -74,3 +74,20 @@ def test_the_ids_of_actions_that_are_told_are_ids_of_actions() -> None:
     told = re.findall(rf"[`\"]((?:{scopes})\.\w+)[`\"]", SETTINGS)
     assert told
     assert set(told) <= ids
+
+
+def test_the_modules_that_the_architecture_names_are_there() -> None:
+    text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    folder, missing, seen = "", [], 0
+    for line in text.splitlines():
+        folder = (re.findall(r"^\| Inside `(\w+/)` ", line) or [folder if line.startswith("|") else ""])[0]
+        for name in re.findall(r"`((?:[\w/]+/)?\w+\.py|[\w/]+/)`", line):
+            seen += 1
+            if not ((ROOT / folder / name).exists() or (ROOT / name).exists() or name == "fleets/"):
+                missing.append(name)
+        for module in re.findall(r"`((?:workers|rules)\.\w+)", line):
+            seen += 1
+            if not (ROOT / "console" / f"{module.replace('.', '/')}.py").exists():
+                missing.append(module)
+    assert missing == []
+    assert seen > 80
