@@ -2,7 +2,9 @@
 
 Sources: *Troubleshoot cloud connectivity issues for Defender for Endpoint on Linux* (2024-10: the addresses of `mdatp connectivity test`,
 and curl's errors 35 and 60); *Prerequisites* (2026-03: what of proxies is not supported); field notes on connectivity. The addresses are
-those of the commercial cloud; `mdatp` itself tests those of its own.
+those of the commercial cloud; `mdatp` itself tests those of its own. *Standard connectivity URLs – US government* (2026-07): the hosts that
+are required there, of GCC High and DoD, which are what Azure US Government serves. For Azure China Microsoft documents none: Defender for
+Cloud has no integration there.
 """
 
 from __future__ import annotations
@@ -32,13 +34,36 @@ ADDRESSES = (
 )
 """What is asked where Defender's own test is not there."""
 
-LINUX_ADDRESSES = (*ADDRESSES, "packages.microsoft.com/keys/microsoft.asc")
+US_GOVERNMENT_ADDRESSES = (
+    "us4-v20.events.data.microsoft.com/ping",
+    "winatp-gw-usgt.microsoft.com/test",
+    "winatp-gw-usgv.microsoft.com/test",
+    "unitedstates1.x.cp.wd.microsoft.us/api/report",
+    "unitedstates2.x.cp.wd.microsoft.us/api/report",
+    "cdn.x.cp.wd.microsoft.com/ping",
+)
+"""The same in US Government. Microsoft's list has hosts only: the paths are those that the commercial cloud answers, so that *not found*
+(HTTP 404) from one of these hosts is an answer as well."""
+
+REPOSITORY = "packages.microsoft.com/keys/microsoft.asc"
 """On Linux the package comes from Microsoft's repository as well."""
+
+US_GOVERNMENT = "usgovernment"
+"""The key of that cloud."""
+
+
+def addresses_of(system: str, cloud: str) -> tuple[str, ...]:
+    """What is asked on a machine of ``system`` in a cloud, by its key; one that is none of Azure's own is taken for the commercial one."""
+    addresses = US_GOVERNMENT_ADDRESSES if cloud == US_GOVERNMENT else ADDRESSES
+    return (*addresses, REPOSITORY) if system == "Linux" else addresses
+
 
 REGIONS = (
     ("United States", re.compile(r"(?:^|[-.])(?:us|cus|eus|wus|wu|unitedstates|(?:us|w)sus[0-9]\w*)(?=[-.])")),
     ("Europe", re.compile(r"(?:^|[-.])(?:eu|weu|neu|europe|(?:us|w)seu[0-9]\w*)(?=[-.])")),
     ("United Kingdom", re.compile(r"(?:^|[-.])(?:uk|ukw|uks|unitedkingdom|(?:us|w)suk[0-9]\w*)(?=[-.])")),
+    ("GCC High", re.compile(r"^unitedstates1\.x\.cp\.wd\.microsoft\.us$")),
+    ("DoD", re.compile(r"^(?:unitedstates2\.x\.cp\.wd\.microsoft\.us|winatp-gw-usgv\.microsoft\.com)$")),
     ("Australia", re.compile(r"(?:^|[-.])(?:au|aue|aus|australia)(?=[-.])")),
 )
 """Whose addresses count only where the tenant keeps its data there; all others count everywhere."""
@@ -53,6 +78,7 @@ _RESULT = re.compile(r"^\s*\[? *(OK|FAILED|FAIL|ERROR) *\]?", re.IGNORECASE)
 _DAEMON = re.compile(
     r"could not connect to the daemon|daemon (?:is )?not running|mdatp(?:\.service)? is not running|cannot connect to daemon", re.IGNORECASE
 )
+_GOVERNMENT = re.compile(r"^(?:us4-v20\.events\.data\.microsoft\.com|winatp-gw-usg[tv]\.microsoft\.com|.*\.microsoft\.us)$")
 _HOST = re.compile(r"[A-Za-z0-9.-]{1,253}")
 _MOST = 100
 
@@ -177,9 +203,15 @@ class Tested:
         if self.tool in {"curl", "wget"} and self.trouble is None:
             return (
                 f"Defender is not installed, so it was tested with {self.tool}, which does not see every inspection of TLS.",
-                "The addresses of the commercial cloud were tested; those of US Government are others.",
+                self._whose,
             )
         return ()
+
+    @property
+    def _whose(self) -> str:
+        if any(_GOVERNMENT.search(one.host) for one in self.addresses):
+            return "The addresses of US Government (GCC High and DoD) were tested, as Microsoft listed them in July 2026."
+        return "The addresses of the commercial cloud were tested; those of US Government are others."
 
 
 def tested(told: Told) -> Tested:
@@ -208,6 +240,8 @@ def _addresses(text: str) -> tuple[Address, ...]:
         said = clean(_own(rest[result.end() :]) if result is not None else "", 200).strip(" ()")
         reached = None if result is None else result[1].upper() == "OK"
         one = Address(clean(mark[1], 200), reached, said)
+        if reached is False and said == "HTTP 404" and _GOVERNMENT.search(one.host):
+            one = Address(one.name, True, said)
         before = found.get(one.name.lower())
         if before is None or (before.reached is not False and one.reached is not True):
             found[one.name.lower()] = one

@@ -14,7 +14,7 @@ from importlib import resources
 from cache.machine_reports import BAD, CONNECTIVITY, DOUBTFUL, GOOD, SYSTEM, TITLES, Finding, MachineReport
 from cache.model import CheckStatus, MachineState, Onboarding
 from cache.text import clean
-from console.rules.connectivity import ADDRESSES, LINUX_ADDRESSES, NO_TOOL, Tested, tested, verdict_of
+from console.rules.connectivity import NO_TOOL, Tested, addresses_of, tested, verdict_of
 from console.rules.machine_requirements import findings_of
 from console.rules.script_output import Cut, Told, read_text
 
@@ -43,10 +43,10 @@ class Judgement:
     fields: Mapping[str, str] | None = None
 
 
-def script_of(kind: str, system: str, run: str) -> str:
-    """The exact script about ``connectivity`` or ``system`` for ``Linux`` or ``Windows``; ``run`` stands in its sentinels."""
-    addresses = LINUX_ADDRESSES if system == "Linux" else ADDRESSES
-    return _script(f"{kind}.{_FILES[system]}").replace("{run}", run).replace("{addresses}", " ".join(addresses))
+def script_of(kind: str, system: str, run: str, cloud: str) -> str:
+    """The exact script about ``connectivity`` or ``system`` for ``Linux`` or ``Windows`` in a cloud; ``run`` stands in its sentinels."""
+    addresses = " ".join(addresses_of(system, cloud))
+    return _script(f"{kind}.{_FILES[system]}").replace("{run}", run).replace("{addresses}", addresses)
 
 
 @cache

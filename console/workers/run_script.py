@@ -74,16 +74,16 @@ class ScriptKind(Generic[A]):
     """One kind of script that only reads.
 
     ``by_default``: the states of machines that are asked where none is named.
-    ``good``: the outcome with which nothing is left to do. ``script``: its text for a system and the id of a run. ``read``: what an output
-    means, of a machine of that system, at a time, in that run; ``read_pasted``: the same of bytes that somebody pasted. ``keep``: keeps an
-    answer of a machine, made at a time and read in a way, and says whether it did. ``by_hand``: by system, a shorter command whose output
-    is understood as well; empty where there is none.
+    ``good``: the outcome with which nothing is left to do. ``script``: its text for a system, the id of a run and the key of a cloud.
+    ``read``: what an output means, of a machine of that system, at a time, in that run; ``read_pasted``: the same of bytes that somebody
+    pasted. ``keep``: keeps an answer of a machine, made at a time and read in a way, and says whether it did. ``by_hand``: by system, a
+    shorter command whose output is understood as well; empty where there is none.
     """
 
     name: str
     by_default: frozenset[MachineState]
     good: str
-    script: Callable[[str, str], str]
+    script: Callable[[str, str, str], str]
     read: Callable[[Output, str, datetime, str], A]
     read_pasted: Callable[[bytes, str, datetime], A]
     keep: Callable[[FleetCache, str, A, datetime, str], Awaitable[bool]]
@@ -213,7 +213,7 @@ def check_policy(work: Work, plan: VerifyPlan, confirmed: str, kind: ScriptKind[
     """Whether this sign-in may send what the plan says, which somebody has ``confirmed`` by its id. Raises :class:`Refused`."""
     check_confirmed(work, plan, confirmed, "run the script by hand and give its output to “verify --paste”")
     if plan.kind != kind.name or any(
-        plan.scripts.get(one.system) != kind.script(one.system, plan.id) for one in plan.machines if one.run.way
+        plan.scripts.get(one.system) != kind.script(one.system, plan.id, plan.cloud) for one in plan.machines if one.run.way
     ):
         raise Refused(OTHER_SCRIPT)
 

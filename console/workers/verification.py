@@ -93,7 +93,7 @@ class Verifier:
             names = await work.fleet.subscription_names()
             rows = [_row(one, names.get(one.subscription_id.lower(), one.subscription_id), check) for one in plan.machines]
             kind, systems = KINDS[check], sorted({each.system for each in plan.machines})
-            scripts = {one: kind.script(one, plan.id) for one in systems if one in kind.by_hand}
+            scripts = {one: kind.script(one, plan.id, plan.cloud) for one in systems if one in kind.by_hand}
             problem, self._plan = "", plan
             shown.show(plan.id, plan.created_at, scripts, rows)
         except Failure as failure:

@@ -32,7 +32,7 @@ from console.workers.run_script import (
 )
 from console.workers.run_script import check_policy as check_policy_of
 from console.workers.sync import read_machines, read_subscription
-from console.workers.work import Work
+from console.workers.work import Refused, Work
 
 __all__ = [
     "KINDS",
@@ -64,8 +64,13 @@ async def make_verify_plan(
     """Read rights and machines of the subscriptions anew, and say what would be sent: to the machines named, else to all of those
     states about which the kind of script asks by default.
 
-    ``kind``: a name in :data:`KINDS`.
+    ``kind``: a name in :data:`KINDS`. Raises :class:`Refused` for addresses of a cloud of which none are known.
     """
+    if kind == CONNECTIVITY and not work.cloud.integration_supported:
+        raise Refused(
+            f"Microsoft documents no addresses of Defender for Endpoint for {work.cloud.name}, which has no integration with it: there is "
+            "nothing to test."
+        )
     ids = list(dict.fromkeys(subscription_ids))
     work.activity.begin("verify", "planning", total=len(ids))
     read = 0
@@ -93,7 +98,7 @@ async def make_verify_plan(
             asked = KINDS[kind].by_default
             chosen = [_planned(one, owners, failed) for key, one in known.items() if key in states and states[key].state in asked]
         run = uuid4().hex[:12]
-        scripts = {one: KINDS[kind].script(one, run) for one in sorted({each.system for each in chosen if each.run.way})}
+        scripts = {one: KINDS[kind].script(one, run, work.cloud.key) for one in sorted({each.system for each in chosen if each.run.way})}
         return VerifyPlan(run, work.clock.now(), work.cloud.key, work.tenant_id, work.principal, tuple(chosen), scripts, kind)
     finally:
         work.activity.end("verify")
@@ -205,7 +210,7 @@ KINDS: Mapping[str, ScriptKind[Any]] = {
         HEALTH,
         frozenset(ABOARD),
         HEALTHY,
-        script_for,
+        lambda system, run, cloud: script_for(system, run),
         _read_health,
         _read_pasted_health,
         keep_health,

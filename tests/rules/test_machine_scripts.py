@@ -73,7 +73,7 @@ class Fake:
         self.put(f"proc/{pid}/fdinfo/3", f"pos:\t0\nflags:\t02\nfanotify flags:0 event-flags:8000\n{marks}\n")
 
     def output(self, run: str = "r1") -> bytes:
-        script = script_of("system", "Linux", run)
+        script = script_of("system", "Linux", run, "public")
         script = _PLACES.sub(lambda found: f"{self.root}{found[0]}", script)
         tools = self.root / "tools"
         shutil.rmtree(tools, ignore_errors=True)
@@ -212,7 +212,7 @@ def test_the_output_is_well_below_what_azure_keeps(fake: Fake) -> None:
 
 @pytest.mark.skipif(not Path("/proc/mounts").exists(), reason="this is no Linux")
 def test_it_really_runs_on_this_machine_and_says_something_of_each_thing() -> None:
-    judged = judge("system", ran(script_of("system", "Linux", "r7"), PATH=os.environ.get("PATH", "")), "Linux", run="r7")
+    judged = judge("system", ran(script_of("system", "Linux", "r7", "public"), PATH=os.environ.get("PATH", "")), "Linux", run="r7")
     assert judged.outcome in {"good", "doubtful", "bad"}
     assert finding(judged, "kernel") is CheckStatus.PASS
     assert finding(judged, "python") in {CheckStatus.PASS, CheckStatus.WARN}
@@ -233,7 +233,7 @@ def test_a_process_that_holds_fanotify_is_really_found(tmp_path: Path) -> None:
         marked = libc.fanotify_mark(held, 0x01 | 0x10, ctypes.c_uint64(0x20), -100, os.fsencode(tmp_path))  # FAN_MARK_ADD | FAN_MARK_MOUNT
         if marked < 0:
             pytest.skip("this kernel lets nobody mark a file system here")
-        judged = judge("system", ran(script_of("system", "Linux", "r8"), PATH=os.environ.get("PATH", "")), "Linux", run="r8")
+        judged = judge("system", ran(script_of("system", "Linux", "r8", "public"), PATH=os.environ.get("PATH", "")), "Linux", run="r8")
         assert judged.fields is not None
         assert judged.fields["fanotify_holders"] != "none"
         assert finding(judged, "fanotify-holders") is CheckStatus.FAIL
@@ -249,7 +249,8 @@ def connectivity(folder: Path, tools: dict[str, str]) -> Judgement:
     for name, body in tools.items():
         (folder / name).write_text(f"#!{SHELL}\n{body}\n")
         (folder / name).chmod(0o755)
-    return judge("connectivity", ran(path_of(script_of("connectivity", "Linux", "r2"), folder), PATH="/nowhere"), "Linux", run="r2")
+    script = path_of(script_of("connectivity", "Linux", "r2", "public"), folder)
+    return judge("connectivity", ran(script, PATH="/nowhere"), "Linux", run="r2")
 
 
 OK = 'echo "Testing connection with https://cdn.x.cp.wd.microsoft.com/ping ... [OK]"'
@@ -314,10 +315,39 @@ def test_wget_stands_in_for_curl_and_without_both_nobody_knows(tmp_path: Path) -
     assert (judged.outcome, judged.code) == ("unreadable", "no-tool")
 
 
+def test_each_cloud_is_asked_for_its_own_addresses(tmp_path: Path) -> None:
+    public, government, own = (script_of("connectivity", "Linux", "r2", cloud) for cloud in ("public", "usgovernment", "contoso-1a2b3c4d"))
+    assert public == own
+    assert "winatp-gw-usgt.microsoft.com" in government
+    assert "winatp-gw-cus" not in government
+    assert "packages.microsoft.com" in government
+    assert "packages.microsoft.com" not in script_of("connectivity", "Windows", "r2", "usgovernment")
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    for name, answer, outcome, code in (
+        ("well", "printf 200", "good", "reached"),
+        ("no such page", 'for last; do :; done; case "$last" in *.us/*) printf 404 ;; *) printf 200 ;; esac', "good", "reached"),
+        (
+            "no such page of the repository",
+            'for last; do :; done; case "$last" in *packages*) printf 404 ;; *) printf 200 ;; esac',
+            "bad",
+            "not-reached",
+        ),
+        ("not of DoD", 'for last; do :; done; case "$last" in *usgv*|*states2*) exit 28 ;; *) printf 200 ;; esac', "doubtful", "region"),
+        ("nowhere", "exit 28", "bad", "blocked"),
+    ):
+        (folder / "curl").write_text(f"#!{SHELL}\n{answer}\n")
+        (folder / "curl").chmod(0o755)
+        judged = judge("connectivity", ran(path_of(government, folder), PATH="/nowhere"), "Linux", run="r2")
+        assert (name, judged.outcome, judged.code) == (name, outcome, code)
+        assert any("US Government (GCC High and DoD)" in one for one in judged.notes)
+
+
 @pytest.mark.parametrize("kind", ["connectivity", "system"])
 @pytest.mark.parametrize("system", ["Linux", "Windows"])
-def test_a_script_says_that_it_changes_nothing_and_holds_nothing_that_would(kind: str, system: str) -> None:
-    script = script_of(kind, system, "r9")
+@pytest.mark.parametrize("cloud", ["public", "usgovernment", "china"])
+def test_a_script_says_that_it_changes_nothing_and_holds_nothing_that_would(kind: str, system: str, cloud: str) -> None:
+    script = script_of(kind, system, "r9", cloud)
     assert "It changes nothing" in script
     assert script.count("--- mde-console") == 2
     assert "{" + "run}" not in script

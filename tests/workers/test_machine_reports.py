@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import pytest
 
@@ -15,6 +16,7 @@ from console.simulator.runcommands import TROUBLES
 from console.workers.evaluate import evaluate
 from console.workers.sync import sync
 from console.workers.verify import Verified, make_verify_plan, verify
+from console.workers.work import Refused
 from tests.workers.conftest import Connect
 from tests.workers.scripts_on_machines import passing, sent
 
@@ -205,3 +207,10 @@ async def test_three_hundred_machines_of_which_a_fifth_fail_in_every_known_way_a
         counts = Counter(one.outcome for one in found)
         assert len(await connection.fleet.reports()) == sum(counts[one] for one in TOLD) == sum(one.kept for one in found)
         assert await connection.journal.unfinished() == []
+
+
+async def test_in_a_cloud_without_the_integration_there_is_nothing_to_test(simulator: Simulator, connect_as: Connect) -> None:
+    connection = await connect_as()
+    connection.work.cloud = replace(connection.work.cloud, name="Azure China", integration_supported=False)
+    with pytest.raises(Refused, match="no addresses of Defender for Endpoint for Azure China"):
+        await make_verify_plan(connection.work, [simulator.subscription("all-on")], (), "connectivity")
