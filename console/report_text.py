@@ -10,6 +10,7 @@ from typing import Any
 from cache import markdown
 from cache.markdown import Made, table
 from cache.model import STATES_WORST_FIRST, Alert
+from cache.next_steps import next_steps
 from cache.proof import CauseGroup, Proof, SubscriptionProof, SystemTest, ago
 from cache.report import FOUR, DataAge, Report
 from cache.trail import Written
@@ -92,6 +93,7 @@ def _subscription(one: SubscriptionProof) -> dict[str, Any]:
         "name": one.name,
         "verdict": str(one.verdict),
         "proofs": {name: {"proof": str(shown.proof), "text": shown.text} for name, shown in one.four.items()},
+        "next": next_steps(one),
         "integration": known.integration if known else None,
         "linux": known.linux if known else None,
         "servers_plan": known.servers_plan if known else None,
@@ -265,6 +267,9 @@ def _subscription_lines(one: SubscriptionProof, now: datetime) -> Iterator[str]:
     yield ""
     for name, shown in one.four.items():
         yield f"- **{FOUR[name]}: {SHAPES[shown.proof]}.** {markdown.text(shown.text)}"
+    if steps := next_steps(one):
+        yield from ("", "### What to do next", "")
+        yield from (f"{place}. {markdown.text(step)}" for place, step in enumerate(steps, start=1))
     yield from _settings(one, now)
     if one.states:
         yield from ("", "### Machines", "")

@@ -12,6 +12,7 @@ from textual.widget import Widget
 from cache.fields import REPORT_FIELDS
 from cache.filter_language import quoted
 from cache.model import ABOARD, MachineState, Source
+from cache.next_steps import next_steps
 from cache.proof import WORST_FIRST, Proof, SubscriptionProof, SystemTest
 from cache.report import FOUR, Report, TrailHead, Who, read_report, trail_head
 from screens.actions import bindings
@@ -45,10 +46,6 @@ AUDIT = frozenset(("audit",))
 
 DEAR = 4
 """A report is read again no sooner than so many times as long after a change as reading it took: the machine has other work too."""
-
-UNPROVEN = frozenset((Proof.NOT_PROVEN, Proof.PARTLY))
-
-NEXT = "v on 4 Machines asks machines whether Defender works; a on a machine's page is its detection test."
 
 CAUSES = 8
 """Causes that are listed for a subscription; the export has all."""
@@ -197,8 +194,7 @@ class ReportScreen(DetailScreen[SubscriptionProof]):
             shape, tone = PROOF_SHAPES[shown.proof]
             found.append(Block(f"{shape} {shown.text}", tone if shown.proof is not Proof.PROVEN else "", FOUR[name]))
         found += self._enabled(row)
-        if row.healthy.proof in UNPROVEN or row.alert.proof in UNPROVEN:
-            found.append(fact("Next", NEXT, "accent"))
+        found += [fact("Next" if place == 0 else "", step, "accent") for place, step in enumerate(next_steps(row))]
         found += _causes(row)
         found += _health(row)
         if run := [each for each in row.tests if each.machine_id]:
