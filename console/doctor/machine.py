@@ -7,6 +7,7 @@ import shlex
 import shutil
 import stat
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from cache.text import clean
@@ -78,44 +79,59 @@ def locale(environ: Mapping[str, str], encoding: str) -> list[Finding]:
     ]
 
 
+@dataclass(slots=True)
+class _Open:
+    """How many files and folders there are, and which of them are not the user's alone."""
+
+    count: int = 0
+    foreign: list[Path] = field(default_factory=list)
+    writable: list[Path] = field(default_factory=list)
+    readable: list[Path] = field(default_factory=list)
+
+
 def files(paths: Paths) -> list[Finding]:
     """Whether what the console keeps is the user's alone. What the user writes (settings, rules, clouds) holds no secrets."""
-    open_to: list[Path] = []
-    writable: list[Path] = []
-    foreign: list[Path] = []
-    count = 0
+    found = _Open()
+    try:
+        _look(paths, found)
+    except OSError as error:
+        return [Finding("files", Status.FAIL, f"{error.filename} cannot be looked at: {error.strerror or error}.", _own(paths.home))]
+    private = f"Take that from them: chmod -R go= {shlex.quote(str(paths.home))}"
+    findings = []
+    if found.foreign:
+        findings.append(Finding("files", Status.FAIL, f"Other users own {_named(found.foreign)}.", _own(paths.home)))
+    if found.writable:
+        findings.append(Finding("files", Status.FAIL, f"Other users can write {_named(found.writable)}.", private))
+    if found.readable:
+        findings.append(Finding("files", Status.WARN, f"Other users can read {_named(found.readable)}.", private))
+    whole = f"{paths.home} and all in it ({found.count - 1:,} files and folders) are yours alone."
+    return findings or [Finding("files", Status.OK, whole)]
+
+
+def _look(paths: Paths, found: _Open) -> None:
+    """Look at the home folder and all in it, at most :data:`MOST_FILES`. Raises ``OSError`` for what cannot be looked at."""
     sealed = False
     for path in _inside(paths.home):
-        count += 1
-        if count > MOST_FILES:
-            break
+        found.count += 1
+        if found.count > MOST_FILES:
+            return
         try:
-            found = path.lstat()
+            status = path.lstat()
         except FileNotFoundError:  # a file of a console that runs meanwhile
             continue
-        except OSError as error:
-            return [Finding("files", Status.FAIL, f"{path} cannot be looked at: {error.strerror or error}.", _own(paths.home))]
-        if stat.S_ISLNK(found.st_mode):
+        if stat.S_ISLNK(status.st_mode):
             continue
         if path == paths.home:
-            sealed = not found.st_mode & (OTHERS_READ | OTHERS_WRITE)
-        if _users_own(path, paths) and sealed:
+            sealed = not status.st_mode & (OTHERS_READ | OTHERS_WRITE)
+        own = _users_own(path, paths)
+        if own and sealed:
             continue
-        if found.st_uid not in (os.getuid(), 0):
-            foreign.append(path)
-        if found.st_mode & OTHERS_WRITE:
-            writable.append(path)
-        elif found.st_mode & OTHERS_READ and not _users_own(path, paths):
-            open_to.append(path)
-    private = f"chmod -R go= {shlex.quote(str(paths.home))}"
-    findings = []
-    if foreign:
-        findings.append(Finding("files", Status.FAIL, f"Other users own {_named(foreign)}.", _own(paths.home)))
-    if writable:
-        findings.append(Finding("files", Status.FAIL, f"Other users can write {_named(writable)}.", f"Take that from them: {private}"))
-    if open_to:
-        findings.append(Finding("files", Status.WARN, f"Other users can read {_named(open_to)}.", f"Take that from them: {private}"))
-    return findings or [Finding("files", Status.OK, f"{paths.home} and all in it ({count - 1:,} files and folders) are yours alone.")]
+        if status.st_uid not in (os.getuid(), 0):
+            found.foreign.append(path)
+        if status.st_mode & OTHERS_WRITE:
+            found.writable.append(path)
+        elif status.st_mode & OTHERS_READ and not own:
+            found.readable.append(path)
 
 
 def _inside(home: Path) -> Iterator[Path]:

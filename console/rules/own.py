@@ -131,16 +131,7 @@ def _rule(block: list[str], start: int) -> OwnRule | None:
         raise _Mistake(f"“{clean(stray, 40)}” stands in no rule. Write [[rule]] on a line of its own above it", *_place(block, stray))
     (values,) = table["rule"]
     for key, value in values.items():
-        place = _place(block, key)
-        if key not in _KEYS:
-            raise _Mistake(f"“{clean(key, 40)}” is not part of a rule. A rule has {', '.join(_KEYS)}", place[0], 0)
-        if not isinstance(value, str) or not value.strip():
-            raise _Mistake(f"“{key}” must be text in quotes", *place)
-        longest = LONGEST_PATTERN if key == "pattern" else LONGEST_TEXT
-        if len(value) > longest:
-            raise _Mistake(f"“{key}” is longer than {longest} characters", *place)
-        if clean(value) != value.strip(" "):
-            raise _Mistake(f"“{key}” must be one line of visible characters", *place)
+        _check_text(block, key, value)
     for key in _REQUIRED:
         if key not in values:
             raise _Mistake(f"“{key}” is missing. A rule needs {', '.join(_REQUIRED)}")
@@ -148,14 +139,31 @@ def _rule(block: list[str], start: int) -> OwnRule | None:
         raise _Mistake("“code” is made of small letters, digits and single hyphens, 40 at the most", *_place(block, "code"))
     if values["layer"] not in LAYERS:
         raise _Mistake(f"“layer” must be one of {', '.join(LAYERS)}", *_place(block, "layer"))
+    _check_pattern(block, values["pattern"])
+    values.setdefault("reference", f"{FILE}, line {start + 1}")
+    return OwnRule(**{key: clean(value) if key != "pattern" else value for key, value in values.items()})
+
+
+def _check_text(block: list[str], key: str, value: object) -> None:
+    place = _place(block, key)
+    if key not in _KEYS:
+        raise _Mistake(f"“{clean(key, 40)}” is not part of a rule. A rule has {', '.join(_KEYS)}", place[0], 0)
+    if not isinstance(value, str) or not value.strip():
+        raise _Mistake(f"“{key}” must be text in quotes", *place)
+    longest = LONGEST_PATTERN if key == "pattern" else LONGEST_TEXT
+    if len(value) > longest:
+        raise _Mistake(f"“{key}” is longer than {longest} characters", *place)
+    if clean(value) != value.strip(" "):
+        raise _Mistake(f"“{key}” must be one line of visible characters", *place)
+
+
+def _check_pattern(block: list[str], pattern: str) -> None:
     try:
-        everything = _compile(values["pattern"]).search("")
+        everything = _compile(pattern).search("")
     except ValueError as error:
         raise _Mistake(f"“pattern” is not a regular expression of RE2: {error}", *_place(block, "pattern")) from None
     if everything:
         raise _Mistake("“pattern” is found in every text, so every failure would be this one", *_place(block, "pattern"))
-    values.setdefault("reference", f"{FILE}, line {start + 1}")
-    return OwnRule(**{key: clean(value) if key != "pattern" else value for key, value in values.items()})
 
 
 def _table(block: list[str]) -> dict[str, Any]:

@@ -6,13 +6,14 @@ They ask for no token; the server listens on loopback only unless it is told oth
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from console.simulator.alerts import KINDS, LINUX_TEST, WINDOWS_TEST
 from console.simulator.clock import iso
 from console.simulator.faults import Fault, parse_fault
 from console.simulator.machines import NEVER
-from console.simulator.principals import ADA, PRINCIPALS
+from console.simulator.principals import ADA, PRINCIPALS, Principal
 from console.simulator.runcommands import TROUBLES
 from console.simulator.wire import Json, Reply
 
@@ -36,42 +37,39 @@ async def handle(box: Box, method: str, path: str, query: dict[str, str], raw: b
 
 
 def _answer(box: Box, method: str, name: str, query: dict[str, str], body: dict[str, Any]) -> Reply:
-    if name == "clock" and method == "GET":
-        return Reply(_clock(box))
-    if name == "advance" and method == "POST":
-        box.clock.advance(float(body["seconds"]))
-        return Reply(_clock(box))
     if name == "faults":
         return _faults(box, method, body)
-    if name == "requests" and method == "GET":
-        found = box.requests.of(query.get("method", ""), query.get("path", ""))
-        return Reply([request.as_json() for request in found])
-    if name == "requests" and method == "DELETE":
-        box.requests.clear()
-        return Reply(status=204)
-    if name == "token" and method == "POST":
-        principal = PRINCIPALS.get(str(body.get("principal", "ada")))
-        if principal is None:
-            raise _Wrong(f"there is no principal '{body['principal']}'; there are {', '.join(PRINCIPALS)}")
-        tenant = str(body.get("tenant") or box.tenant_id)
-        token = box.tokens.issue(principal, tenant, "simulator-control", box.url)
-        return Reply({"access_token": token, "tenant_id": tenant, "principal": principal.key, "object_id": principal.object_id})
-    if name in ("approve", "decline") and method == "POST":
-        decide = box.sign_in.approve if name == "approve" else box.sign_in.decline
-        return Reply({"decided": decide(str(body.get("code", "")), PRINCIPALS.get(str(body.get("principal", "")), ADA))})
-    if name == "expire-tokens" and method == "POST":
-        return Reply({"expired": box.tokens.expire_all()})
-    if name == "alerts" and method == "POST":
-        return _add_alert(box, body)
-    if name == "detection-test" and method == "POST":
-        return _run_test(box, body)
-    if name == "machines" and method == "POST":
-        return _change_machine(box, body)
-    if name == "double" and method == "POST":
-        return Reply({"created": box.world.double()})
-    if name == "world" and method == "GET":
-        return Reply(_world(box))
+    match (method, name):
+        case ("GET", "clock"):
+            return Reply(_clock(box))
+        case ("GET", "world"):
+            return Reply(_world(box))
+        case ("GET", "requests"):
+            return Reply([request.as_json() for request in box.requests.of(query.get("method", ""), query.get("path", ""))])
+        case ("DELETE", "requests"):
+            box.requests.clear()
+            return Reply(status=204)
+    if method == "POST" and name in _COMMANDS:
+        return _COMMANDS[name](box, body)
     return Reply({"error": {"code": "NotFound", "message": f"no control endpoint {method} /simulator/{name}"}}, 404)
+
+
+def _advance(box: Box, body: dict[str, Any]) -> Reply:
+    box.clock.advance(float(body["seconds"]))
+    return Reply(_clock(box))
+
+
+def _token(box: Box, body: dict[str, Any]) -> Reply:
+    principal = PRINCIPALS.get(str(body.get("principal", "ada")))
+    if principal is None:
+        raise _Wrong(f"there is no principal '{body['principal']}'; there are {', '.join(PRINCIPALS)}")
+    tenant = str(body.get("tenant") or box.tenant_id)
+    token = box.tokens.issue(principal, tenant, "simulator-control", box.url)
+    return Reply({"access_token": token, "tenant_id": tenant, "principal": principal.key, "object_id": principal.object_id})
+
+
+def _decided(decide: Callable[[str, Principal], int], body: dict[str, Any]) -> Reply:
+    return Reply({"decided": decide(str(body.get("code", "")), PRINCIPALS.get(str(body.get("principal", "")), ADA))})
 
 
 def _clock(box: Box) -> Json:
@@ -153,3 +151,17 @@ def _world(box: Box) -> Json:
         },
         "situations": {s.id: s.situation.name for s in box.world.subscriptions.values() if s.tenant == box.tenant_id},
     }
+
+
+_COMMANDS: dict[str, Callable[[Box, dict[str, Any]], Reply]] = {
+    "advance": _advance,
+    "token": _token,
+    "approve": lambda box, body: _decided(box.sign_in.approve, body),
+    "decline": lambda box, body: _decided(box.sign_in.decline, body),
+    "expire-tokens": lambda box, _: Reply({"expired": box.tokens.expire_all()}),
+    "alerts": _add_alert,
+    "detection-test": _run_test,
+    "machines": _change_machine,
+    "double": lambda box, _: Reply({"created": box.world.double()}),
+}
+"""What is done, with what the body says."""

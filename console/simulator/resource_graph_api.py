@@ -46,27 +46,8 @@ async def _answer(call: Call) -> tuple[Json, dict[str, str]]:
     top = options.get("$top") or DEFAULT_TOP
     if not isinstance(top, int) or not 1 <= top <= MAX_TOP:
         raise _bad_request(call, {"code": "InvalidTop", "message": f"$top must be between 1 and {MAX_TOP}."})
-    token, skip = options.get("$skipToken"), int(options.get("$skip") or 0)
     readable, scope = _readable(call, body)
-    faults = {fault.kind: fault for fault in call.box.faults.strike(call.method, call.path, kinds=PAGING - {"cut"})} if token else {}
-    name = ""
-    if token:
-        name, _, position = str(token).partition(".")
-        kept = call.box.graph.kept(name)
-        if kept is None or not position.isdecimal() or "stale" in faults:
-            raise _bad_request(call, {"code": "InvalidSkipToken", "message": "The skip token is invalid or has expired."})
-        result, skip = kept, skip or int(position)
-        for kind, change in (("double", call.box.world.double), ("halve", call.box.world.halve)):
-            if kind in faults:
-                await asyncio.to_thread(change)
-        if "double" in faults or "halve" in faults:
-            result, name = await _run(call, query, readable), ""
-    else:
-        result = await _run(call, query, readable)
-    if "repeat" in faults:
-        skip = max(0, skip - int(faults["repeat"].value or 10))
-    if "skip" in faults:
-        skip += int(faults["skip"].value or 10)
+    result, name, skip = await _begin(call, query, readable, options)
     count = len(result.rows[skip : skip + top])
     end = skip + count
     left = end < len(result.rows)
@@ -88,6 +69,28 @@ async def _answer(call: Call) -> tuple[Json, dict[str, str]]:
     elif name:
         call.box.graph.finish(name)
     return reply, scope
+
+
+async def _begin(call: Call, query: str, readable: dict[str, tuple[Role, ...]], options: dict[str, Any]) -> tuple[Result, str, int]:
+    """The result of which a page is asked for, the name under which it is kept, and the page's first row. Faults may change all three."""
+    token, skip = options.get("$skipToken"), int(options.get("$skip") or 0)
+    if not token:
+        return await _run(call, query, readable), "", skip
+    faults = {fault.kind: fault for fault in call.box.faults.strike(call.method, call.path, kinds=PAGING - {"cut"})}
+    name, _, position = str(token).partition(".")
+    result = call.box.graph.kept(name)
+    if result is None or not position.isdecimal() or "stale" in faults:
+        raise _bad_request(call, {"code": "InvalidSkipToken", "message": "The skip token is invalid or has expired."})
+    skip = skip or int(position)
+    for kind, change in (("double", call.box.world.double), ("halve", call.box.world.halve)):
+        if kind in faults:
+            await asyncio.to_thread(change)
+            result, name = await _run(call, query, readable), ""
+    if "repeat" in faults:
+        skip = max(0, skip - int(faults["repeat"].value or 10))
+    if "skip" in faults:
+        skip += int(faults["skip"].value or 10)
+    return result, name, skip
 
 
 async def _run(call: Call, query: str, readable: dict[str, tuple[Role, ...]]) -> Result:
