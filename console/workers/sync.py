@@ -110,9 +110,14 @@ def _chosen(known: Iterable[Subscription], ids: Collection[str]) -> list[Subscri
 
 
 async def list_subscriptions(work: Work) -> bool:
-    """Read which subscriptions there are. Returns whether any could be read; the failure is kept as the tenant's problem."""
+    """Read which subscriptions there are. Returns whether any could be read; the failure is kept as the tenant's problem.
+
+    Where only some are looked at, what is known of others stays, unless they are gone: another console, or the next one, looks at them.
+    """
     found: list[Subscription] = []
     only = {one.lower() for one in work.only}
+    if only:
+        only |= (await work.fleet.subscription_names()).keys()
     try:
         async for page in work.azure.subscriptions():
             now = work.clock.now()

@@ -120,3 +120,21 @@ async def test_no_check_passes_on_data_that_could_not_be_read(simulator: Simulat
     by_id = {one.id: one for one in await ada.fleet.checks([good])}
     suspicious = [one.id for one in by_id.values() if one.status is CheckStatus.PASS and ("setting" in one.id or "plan" in one.id)]
     assert suspicious == []
+
+
+async def test_reading_some_subscriptions_leaves_what_is_known_of_the_others(simulator: Simulator, connect_as: Connect) -> None:
+    whole = await connect_as()
+    await sync(whole.work)
+    one, gone = simulator.subscription("all-on"), simulator.subscription("empty")
+    await whole.fleet.select({one, simulator.subscription("unified-off")})
+    before = await whole.fleet.subscription_records()
+    machines = {row.id for row in await whole.fleet.machine_rows()}
+    del simulator.world.subscriptions[gone]
+    some = await connect_as(only=frozenset({one.lower()}))
+    simulator.requests.clear()
+    report = await sync(some.work)
+    assert report.subscriptions == 1
+    assert (await some.fleet.subscription_records()).keys() == before.keys() - {gone}, "only what is gone went"
+    assert {row.id for row in await some.fleet.machine_rows()} == machines
+    assert await some.fleet.selection() == {one, simulator.subscription("unified-off")}
+    assert {each.path.split("/")[2] for each in simulator.requests.of("GET", "/settings")} == {one}
