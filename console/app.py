@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import difflib
 import importlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
@@ -26,9 +27,10 @@ from console.first_paint import ENTER, FirstPaint
 from console.hearing import HearingApp
 from console.paths import HomeError, make_folder
 from console.session import Setup, open_cache, remembered
+from console.settings import SettingsError
 from console.signing_in import SigningIn
 from screens import requests
-from screens.actions import EVERYWHERE, bindings
+from screens.actions import ACTIONS, EVERYWHERE, bindings
 from screens.console_screen import STEPS
 from screens.desk import Desk, Session
 from screens.themes import following, register
@@ -94,12 +96,14 @@ class ConsoleApp(HearingApp):
         self.sign_in_screen: SignInScreen | None = None
         self.signing_in = SigningIn(self, setup, self.activity, _import_the_rest)
         register(self)
-        if setup.settings.theme in self.available_themes:
-            self.theme = setup.settings.theme
+        if setup.settings.theme not in self.available_themes:
+            names = ", ".join(sorted(self.available_themes))
+            raise SettingsError(f"{setup.paths.config}: “theme” must be one of {names}.")
+        self.theme = setup.settings.theme
         if setup.slow_line:
             self.be_frugal()
-        if setup.settings.keys:
-            self.set_keymap(dict(setup.settings.keys))
+        self.own_keys = _own_keys(setup)
+        self.set_keymap(dict(self.own_keys))
 
     async def on_mount(self) -> None:
         """Paint from the cache of the last sign-in, if there is one; then sign in."""
@@ -281,7 +285,7 @@ class ConsoleApp(HearingApp):
         scopes = tuple(getattr(self.screen, "SCOPES", ())) or (getattr(self.screen, "NAME", ""),)
         from screens.help import HelpScreen
 
-        await self.push_screen(HelpScreen(scopes))
+        await self.push_screen(HelpScreen(scopes, self.own_keys))
 
     def action_theme(self) -> None:
         """Go on to the next theme."""
@@ -351,6 +355,16 @@ class ConsoleApp(HearingApp):
 def _import_the_rest() -> None:
     for module in (*(module for module, _ in MAIN_SCREENS.values()), *PAGES, *AZURE_MODULES):
         importlib.import_module(module)
+
+
+def _own_keys(setup: Setup) -> Mapping[str, str]:
+    """The keys that the user gave to actions. Raises :class:`SettingsError` for an action that there is not."""
+    names = [action.name for action in ACTIONS]
+    for unknown in setup.settings.keys.keys() - set(names):
+        close = difflib.get_close_matches(unknown, names, 1)
+        hint = f" Did you mean “{close[0]}”?" if close else " The names are scope.action, such as “table.filter”."
+        raise SettingsError(f"{setup.paths.config}: [keys] “{unknown}” is no action.{hint}")
+    return setup.settings.keys
 
 
 async def run_console(setup: Setup, first: FirstPaint | None = None) -> int:

@@ -23,6 +23,11 @@ class Action:
     shown: bool = False
     dangerous: bool = False
 
+    @property
+    def name(self) -> str:
+        """The id under which the user's settings give it other keys."""
+        return f"{self.scope}.{self.id}"
+
 
 EVERYWHERE = "everywhere"
 TABLE = "table"
@@ -235,7 +240,7 @@ def bindings(*scopes: str) -> list[Binding]:
             action.id,
             action.title,
             show=action.shown,
-            id=f"{action.scope}.{action.id}",
+            id=action.name,
             tooltip=action.help,
             priority=action.id == "leave",
         )

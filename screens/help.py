@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import ClassVar
 
 from textual import on
@@ -44,9 +44,9 @@ MOVING = (
 """Keys that belong to widgets and not to actions."""
 
 
-def key_names(action: Action) -> str:
-    """The keys of an action as they stand on a keyboard."""
-    return ", ".join(_key_name(key.strip()) for key in action.keys.split(","))
+def key_names(action: Action, own: Mapping[str, str]) -> str:
+    """The keys of an action as they stand on a keyboard. ``own``: those that the user gave to actions, by their names."""
+    return ", ".join(_key_name(key.strip()) for key in own.get(action.name, action.keys).split(","))
 
 
 def _key_name(key: str) -> str:
@@ -55,7 +55,7 @@ def _key_name(key: str) -> str:
     return KEY_NAMES.get(key, key)
 
 
-def help_blocks(scopes: tuple[str, ...], filter_text: str = "") -> Iterator[Block]:
+def help_blocks(scopes: tuple[str, ...], own: Mapping[str, str], filter_text: str = "") -> Iterator[Block]:
     """The keys of ``scopes``, then everywhere, then elsewhere; with a filter only those in which every word of it occurs."""
     words = filter_text.casefold().split()
     first = [scope for scope in (*scopes, EVERYWHERE) if scope in SCOPES]
@@ -65,12 +65,12 @@ def help_blocks(scopes: tuple[str, ...], filter_text: str = "") -> Iterator[Bloc
         lines = [
             Block(
                 f"{action.title}: {action.help}" + (" (! leads to a change in Azure)" if action.dangerous else ""),
-                label=key_names(action),
+                label=key_names(action, own),
                 hang=KEY_WIDTH,
                 indent=2,
             )
             for action in of_scope(scope)
-            if _passes(words, title, key_names(action), action.title, action.help)
+            if _passes(words, title, key_names(action, own), action.title, action.help)
         ]
         if scope == EVERYWHERE:
             lines += [Block(text, label=keys, hang=KEY_WIDTH, indent=2) for keys, text in MOVING if _passes(words, title, keys, text)]
@@ -109,9 +109,10 @@ class HelpScreen(Uncovering, ModalScreen[None]):
     }
     """
 
-    def __init__(self, scopes: tuple[str, ...]) -> None:
+    def __init__(self, scopes: tuple[str, ...], own: Mapping[str, str]) -> None:
         super().__init__()
         self._scopes = scopes
+        self._own = own
 
     def compose(self) -> ComposeResult:
         """Title, filter, keys."""
@@ -136,7 +137,7 @@ class HelpScreen(Uncovering, ModalScreen[None]):
         self.query_one("#help-scroll", VerticalScroll).scroll_home(animate=False)
 
     def _show(self, filter_text: str) -> None:
-        self.query_one("#help-keys", Document).show(list(help_blocks(self._scopes, filter_text)))
+        self.query_one("#help-keys", Document).show(list(help_blocks(self._scopes, self._own, filter_text)))
 
     def action_close(self) -> None:
         """Clear the filter, else close."""

@@ -26,7 +26,7 @@ class ActionProvider(Provider):
     async def discover(self) -> Hits:
         """Everything, before a word is typed."""
         for action in self.actions():
-            yield DiscoveryHit(Content(_line(action)), self._run(action), text=action.title, help=Content(action.help).plain)
+            yield DiscoveryHit(self._line(action), self._run(action), text=action.title, help=Content(action.help).plain)
 
     async def search(self, query: str) -> Hits:
         """The actions whose title or help match, best first."""
@@ -34,7 +34,7 @@ class ActionProvider(Provider):
         for action in self.actions():
             score = max(matcher.match(action.title), matcher.match(action.help) / 2)
             if score > 0:
-                yield Hit(score, Content(_line(action)), self._run(action), text=action.title, help=Content(action.help).plain)
+                yield Hit(score, self._line(action), self._run(action), text=action.title, help=Content(action.help).plain)
 
     def _run(self, action: Action) -> Callable[[], None]:
         app = self.app
@@ -45,6 +45,5 @@ class ActionProvider(Provider):
 
         return run
 
-
-def _line(action: Action) -> str:
-    return f"{action.title}  ({key_names(action)})"
+    def _line(self, action: Action) -> Content:
+        return Content(f"{action.title}  ({key_names(action, getattr(self.app, 'own_keys', {}))})")

@@ -51,7 +51,7 @@ async def console(simulator: Simulator, home: Path, size: tuple[int, int] = SMAL
 
     setup = Setup(
         Paths(home),
-        Settings(),
+        options.pop("settings", None) or Settings(),
         load_cloud(str(simulator.cloud_file)),
         "token",
         "",

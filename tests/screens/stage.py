@@ -148,7 +148,7 @@ class Stage(BriefToasts):
     async def action_help(self) -> None:
         from screens.help import HelpScreen
 
-        await self.push_screen(HelpScreen(tuple(getattr(self.screen, "SCOPES", ()))))
+        await self.push_screen(HelpScreen(tuple(getattr(self.screen, "SCOPES", ())), {}))
 
     def action_theme(self) -> None:
         self.theme = "textual-light" if self.theme == "textual-dark" else "textual-dark"

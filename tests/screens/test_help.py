@@ -14,20 +14,20 @@ from tests.screens.stage import SMALL, Stage, settle, shown
 
 
 def test_every_action_stands_in_the_help_once() -> None:
-    text = [block for block in help_blocks(("machines", "table")) if block.label]
+    text = [block for block in help_blocks(("machines", "table"), {}) if block.label]
     for action in ACTIONS:
-        assert sum(block.label == key_names(action) and action.help in block.text for block in text) >= 1
+        assert sum(block.label == key_names(action, {}) and action.help in block.text for block in text) >= 1
     assert all(action.scope in SCOPES for action in ACTIONS)
 
 
 def test_the_keys_of_the_screen_in_front_come_first() -> None:
-    titles = [block.text for block in help_blocks(("alerts", "table")) if block.bold]
+    titles = [block.text for block in help_blocks(("alerts", "table"), {}) if block.bold]
     assert titles[:3] == ["Alerts", "In tables", "Everywhere"]
     assert all(title.endswith("(another screen)") for title in titles[3:])
 
 
 def test_what_leads_to_a_change_is_said_to() -> None:
-    texts = [block.text for block in help_blocks(("enable",))]
+    texts = [block.text for block in help_blocks(("enable",), {})]
     assert any("Apply" in text and "leads to a change in Azure" in text for text in texts)
 
 
