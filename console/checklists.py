@@ -6,20 +6,18 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
 from cache.check_sources import RESTS_ON, sources_of
-from cache.model import Check, Source
+from cache.model import Check, CheckStatus, Source
 from console import output
 from console.checklist_markdown import checklist_markdown
 from console.exports import check_free, ending_of, write_export
 from console.listings import CHECKLIST
-from console.session import Connection, Setup
+from console.session import Connection, Setup, remembered
 from console.stock import Stock, VerbError, connected, oldest, say, stocked, wanted
 
 
 async def checklist(setup: Setup, as_json: bool, refresh: bool, out: str | None, force: bool, check_ids: Sequence[str]) -> int:
     """Print the checks, those named only. With ``refresh`` Azure is read first, for named ones only what these rest on."""
-    for one in check_ids:
-        if one not in RESTS_ON:
-            raise VerbError(f"There is no check {one}. There are: {', '.join(RESTS_ON)}.")
+    _known(check_ids)
     ending = ending_of(out) if out else ""
     if out:
         check_free(out, force=force)
@@ -40,6 +38,36 @@ async def checklist(setup: Setup, as_json: bool, refresh: bool, out: str | None,
     elif not out:
         print(output.table(tuple(CHECKLIST.columns), [tuple(tell(row) for tell in CHECKLIST.columns.values()) for row in rows]))
     return 0
+
+
+async def tick(setup: Setup, as_json: bool, check_ids: Sequence[str], *, done: bool) -> int:
+    """Confirm manual steps of the subscriptions named on the command line, or take that back, as whoever signed in last; then print them.
+
+    What is confirmed already stays as it was, with who and when. Raises :class:`VerbError` for a check that is no manual step: then none
+    is changed.
+    """
+    _known(check_ids)
+    from console.workers.evaluate import evaluate
+
+    async with stocked(setup, refresh=False) as stock:
+        ids, last = await wanted(setup, stock.fleet), remembered(setup)
+        checks = [one for one in await stock.fleet.checks(ids) if one.id in check_ids]
+        for one in checks:
+            if one.status is not CheckStatus.MANUAL and not one.ticked_by:
+                raise VerbError(f"Only manual steps are ticked; {one.id} is checked by reading Azure.")
+        for one in checks:
+            if done and not one.ticked_by:
+                await stock.journal.tick(one.subscription_id, one.id, last.principal if last is not None else "")
+            elif not done:
+                await stock.journal.untick(one.subscription_id, one.id, last.principal if last is not None else "")
+        await evaluate(stock.fleet, stock.journal, setup.clock, setup.cloud, ids)
+    return await checklist(setup, as_json, False, None, False, check_ids)
+
+
+def _known(check_ids: Sequence[str]) -> None:
+    for one in check_ids:
+        if one not in RESTS_ON:
+            raise VerbError(f"There is no check {one}. There are: {', '.join(RESTS_ON)}.")
 
 
 @asynccontextmanager

@@ -75,8 +75,10 @@ def _verb(setup: Setup, options: argparse.Namespace) -> Coroutine[Any, Any, int]
         case "sync":
             return verbs.sync(setup, options.json)
         case "checklist":
-            from console.checklists import checklist
+            from console.checklists import checklist, tick
 
+            if options.tick or options.untick:
+                return tick(setup, options.json, options.check, done=options.tick)
             return checklist(setup, options.json, options.refresh, options.out, options.force, options.check)
         case "subscriptions" | "machines" | "alerts":
             from console.listings import LISTINGS, print_listing

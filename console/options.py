@@ -102,6 +102,9 @@ def _refresh(one: Parser) -> None:
 
 def _checklist(one: Parser) -> None:
     one.add_argument("--check", metavar="ID", action="append", default=[], help="only this check; with --refresh only what it rests on")
+    ticking = one.add_mutually_exclusive_group()
+    ticking.add_argument("--tick", action="store_true", help="with --check and --subscription: confirm that this manual step is done")
+    ticking.add_argument("--untick", action="store_true", help="the same: take the confirmation back")
     _file(one)
     _refresh(one)
 
@@ -253,6 +256,16 @@ def _wrong_test_alert(options: argparse.Namespace) -> str:
     return ""
 
 
+def _wrong_checklist(options: argparse.Namespace) -> str:
+    """What of ``checklist`` does not go together; empty if all does."""
+    ticking = "--tick" if options.tick else "--untick" if options.untick else ""
+    if ticking and not (options.check and options.subscription):
+        return f"{ticking} takes --check ID and --subscription ID: which step is done, and of which subscription"
+    if ticking and (options.refresh or options.out):
+        return f"{ticking} reads nothing of Azure and writes no file: leave --refresh and --out away"
+    return ""
+
+
 def _wrong_verify(options: argparse.Namespace) -> str:
     """What of ``verify`` does not go together; empty if all does."""
     if options.paste and (options.yes or len(options.machine) != 1):
@@ -261,6 +274,7 @@ def _wrong_verify(options: argparse.Namespace) -> str:
 
 
 _WRONG: dict[str, tuple[Callable[[argparse.Namespace], str], ...]] = {
+    "checklist": (_wrong_checklist,),
     "plan": (_wrong_extras,),
     "enable": (_wrong_extras, _wrong_enable),
     "test-alert": (_wrong_test_alert,),

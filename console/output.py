@@ -83,6 +83,8 @@ def check_item(check: Check) -> dict[str, Any]:
         "reference": check.reference,
         "affected": check.affected,
         "machine_ids": list(check.machine_ids),
+        "ticked_by": check.ticked_by or None,
+        "ticked_at": moment(check.ticked_at),
         "as_of": moment(check.as_of),
     }
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import stat
 from pathlib import Path
+from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -18,6 +19,37 @@ from tests.test_verbs import mde, printed
 
 READER = MarkdownIt("gfm-like")
 TEXTS = st.one_of(st.sampled_from(["a|b", "<b>", "[x](y)", "https://evil.example", "x\n# y", "- x"]), st.text(min_size=1, max_size=12))
+
+
+async def test_a_manual_step_is_ticked_with_who_and_when_and_taken_back(tmp_path: Path) -> None:
+    async with Simulator(machines=20, speed=0) as simulator:
+        moved, other = simulator.subscription("moved-between-tenants"), simulator.subscription("all-on")
+        step = ("checklist", "--check", "tenant-move", "--subscription", moved)
+        await mde(simulator, tmp_path, "sync")
+
+        async def told(*arguments: str) -> list[dict[str, Any]]:
+            _, out, err = await mde(simulator, tmp_path, *arguments, "--json")
+            assert out, err
+            items: list[dict[str, Any]] = json.loads(out)["items"]
+            return items
+
+        requests = len(simulator.requests)
+        (before,) = await told(*step)
+        assert (before["status"], before["ticked_by"]) == ("manual", None)
+        (ticked,) = await told(*step, "--tick")
+        assert (ticked["status"], ticked["ticked_by"]) == ("pass", "ada@contoso.example")
+        assert await told(*step, "--tick") == [ticked], "it keeps who and when"
+        (elsewhere,) = await told("checklist", "--check", "tenant-move", "--subscription", other)
+        assert elsewhere["status"] == "manual"
+        (back,) = await told(*step, "--untick")
+        assert back == before
+        trail = [(one["action"], one["target"]) for one in await told("audit")]
+        assert trail == [("tick", f"{moved}/tenant-move"), ("untick", f"{moved}/tenant-move")]
+        code, _, err = await mde(simulator, tmp_path, "checklist", "--check", "linux", "--subscription", moved, "--tick")
+        assert (code, "Only manual steps are ticked; linux is checked by reading Azure" in err) == (1, True)
+        code, _, err = await mde(simulator, tmp_path, "checklist", "--check", "tenant-move", "--tick")
+        assert (code, "which subscription" in err) == (64, True)
+        assert len(simulator.requests) == requests
 
 
 async def test_one_check_is_read_again_alone_and_written_to_a_file(tmp_path: Path) -> None:
