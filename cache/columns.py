@@ -259,6 +259,8 @@ class Columns:
 
     def times(self, keys: Keys, time: str, dimension: str, numbers: Collection[int]) -> Numbers:
         """A time of those of these rows whose number in a dimension is among ``numbers``; :data:`MISSING` where there is none."""
+        if not numbers:
+            return np.zeros(0, np.int64)
         one = self.dimensions[dimension]
         wanted = np.zeros(len(one), np.bool_)
         wanted[list(numbers)] = True

@@ -21,6 +21,9 @@ _PART = 1 << 16
 _FEW_LOOSE = 256
 """Names that may stay beside the text when it is searched: each is looked at by itself."""
 
+_MANY = 65_536
+"""Hits from which on each row is asked whether it has one, not each hit for its row."""
+
 _STEP = 16
 """From every so many bytes on it is known which row's name lies there: names are longer than that as a rule."""
 
@@ -107,6 +110,9 @@ class Names:
             return
         assert self._often is not None
         often = self._often[np.frombuffer(part, np.uint8)]
+        if len(part) == 1 and often[0] > _MANY:
+            found[: len(self._starts) - 1] = np.logical_or.reduceat(whole == part[0], self._starts[:-1])
+            return
         anchor = int(often.argmin())  # the rarest byte of the part first, so that few places are left to be looked at
         hits = np.flatnonzero(whole[anchor : anchor + last] == part[anchor])
         for place, byte in enumerate(part):

@@ -13,6 +13,7 @@ from typing import ClassVar
 
 from rich.cells import cell_len
 from rich.segment import Segment
+from rich.style import Style
 from textual import events, on
 from textual.app import ComposeResult
 from textual.geometry import Region, Size
@@ -227,19 +228,26 @@ class FilterLine(Input):
         super().__init__(placeholder=placeholder, select_on_focus=False, max_length=LONGEST_TEXT)
         self.cursor_blink = False
         self._take_key = key
+        self._styles_of_line: tuple[Style, Style] | None = None
         self._seen: events.Key | None = None
 
     def validate_virtual_size(self, size: Size) -> Size:
         """As wide as the line while the text fits into it, so that a letter asks for no layout of the screen."""
         return Size(max(size.width, self.content_size.width), size.height)
 
+    def notify_style_update(self) -> None:
+        """The theme changed, or the focus came or went: the styles are looked up anew."""
+        super().notify_style_update()
+        self._styles_of_line = None
+
     def render_line(self, y: int) -> Strip:
         """What is typed and the cursor, without a round through Rich for each letter; all else as Textual has it."""
         value = self.value
         if y or not value or not self.has_focus or not self.selection.is_empty:
             return super().render_line(y)
-        style, cursor = self.rich_style, self.cursor_position
-        at_cursor = style + self.get_component_rich_style("input--cursor")
+        if self._styles_of_line is None:
+            self._styles_of_line = self.rich_style, self.rich_style + self.get_component_rich_style("input--cursor")
+        (style, at_cursor), cursor = self._styles_of_line, self.cursor_position
         room, left = self.scrollable_content_region.width + 1, self.scroll_offset.x
         parts = (value[:cursor], style), (value[cursor : cursor + 1] or " ", at_cursor), (value[cursor + 1 :], style)
         strip = Strip([Segment(text, own) for text, own in parts if text])

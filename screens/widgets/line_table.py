@@ -244,9 +244,7 @@ class LineTable(LineView, Generic[Row], can_focus=True):
         if len(lines) and len(lines) == len(old) and lines.same_order(old):
             seen = {place: old.row_at(place) for place in self._visible()} if before is None else before
             self._lines = lines
-            for place in self._visible():
-                if lines.row_at(place) != seen.get(place):
-                    self._repaint_place(place)
+            self._repaint_places(*(place for place in self._visible() if lines.row_at(place) != seen.get(place)))
             self.repaint_changed()  # rows that are the same may tell another age
             return
         self._cursor, top = self._placed(lines)
@@ -293,8 +291,7 @@ class LineTable(LineView, Generic[Row], can_focus=True):
             near = lines.order.slice(max(0, self.scroll_offset.y - 2 * height), self.scroll_offset.y + 3 * height)
             unseen = [place for place in self._visible() if lines.row_at(place) is None]
             lines.take(found, near)
-            for place in unseen:
-                self._repaint_place(place)
+            self._repaint_places(*unseen)
             if unseen and found:
                 self._prefetch()
 
@@ -330,22 +327,22 @@ class LineTable(LineView, Generic[Row], can_focus=True):
         if self._strips.wants(wanted):
             return
         differs = self._strips.want(wanted)
-        for y, values in self._painted.items():
-            if self.is_finished(y) and differs(values):
-                self.repaint_line(y)
+        self.repaint_lines(*sorted(y for y, values in self._painted.items() if self.is_finished(y) and differs(values)))
 
     def repaint_header(self) -> None:
         """Paint the header again if the order that it shows is another one."""
         if self.order != self._header_shows:
-            self.repaint_line(0)
+            self.repaint_lines(0)
 
     def repaint_changed(self) -> None:
         """Paint again the visible lines whose cells say something else than when they were painted: ages move on by themselves."""
+        top, changed = self.scroll_offset.y, []
         for place in self._visible():
-            y = place - self.scroll_offset.y + 1
+            y = place - top + 1
             row = self._lines.row_at(place)
             if row is not None and y in self._painted and self._cells(row) != self._painted[y]:
-                self._repaint_place(place)
+                changed.append(y)
+        self.repaint_lines(*changed)
 
     async def action_move(self, step: int) -> None:
         """Move the cursor by ``step`` rows."""
@@ -374,7 +371,7 @@ class LineTable(LineView, Generic[Row], can_focus=True):
             return
         self._marks ^= {self._cursor_id}
         self._last_marked = self._cursor_id
-        self._repaint_place(self._cursor)
+        self._repaint_places(self._cursor)
         self.post_message(self.Marked(self, self.cursor_id))
         self._put_cursor(self._cursor + 1)
 
@@ -412,11 +409,11 @@ class LineTable(LineView, Generic[Row], can_focus=True):
 
     def on_focus(self) -> None:
         """The cursor looks different with the focus."""
-        self._repaint_place(self._cursor)
+        self._repaint_places(self._cursor)
 
     def on_blur(self) -> None:
         """The cursor looks different without the focus."""
-        self._repaint_place(self._cursor)
+        self._repaint_places(self._cursor)
 
     def notify_style_update(self) -> None:
         """The theme changed: the tones are looked up anew."""
@@ -457,10 +454,9 @@ class LineTable(LineView, Generic[Row], can_focus=True):
         top = self.scroll_offset.y
         return range(top, min(len(self._lines), top + self._lines_of_rows))
 
-    def _repaint_place(self, place: int) -> None:
-        y = place - self.scroll_offset.y + 1
-        if 1 <= y < self.size.height:
-            self.repaint_line(y)
+    def _repaint_places(self, *places: int) -> None:
+        top, height = self.scroll_offset.y, self.size.height
+        self.repaint_lines(*(place - top + 1 for place in places if 0 <= place - top < height - 1))
 
     def _put_cursor(self, place: int) -> None:
         if not len(self._lines):
@@ -468,10 +464,10 @@ class LineTable(LineView, Generic[Row], can_focus=True):
         place = max(0, min(place, len(self._lines) - 1))
         if place == self._cursor and self._cursor_id != "":
             return
-        self._repaint_place(self._cursor)
+        self._repaint_places(self._cursor)
         self._cursor = place
         self._cursor_id = self._lines.id_at(place)
-        self._repaint_place(place)
+        self._repaint_places(place)
         self._scroll_to_cursor()
         self.post_message(self.Highlighted(self, self.cursor_id))
 

@@ -65,9 +65,16 @@ class LineView(ScrollView):
         """Lines are of another width now, or their styles finished otherwise."""
         self._finished.clear()
 
-    def repaint_line(self, y: int) -> None:
-        """Paint a line of the screen again."""
-        self.refresh(Region(0, y, self.size.width, 1))
+    def repaint_lines(self, *lines: int) -> None:
+        """Paint lines of the screen again, given from above to below; those that lie together as one region."""
+        runs: list[list[int]] = []
+        for y in lines:
+            if runs and runs[-1][1] == y:
+                runs[-1][1] = y + 1
+            else:
+                runs.append([y, y + 1])
+        if runs:
+            self.refresh(*(Region(0, start, self.size.width, end - start) for start, end in runs))
 
     def is_finished(self, y: int) -> bool:
         """Whether a line stands as it was painted last; else it is painted again in any case."""

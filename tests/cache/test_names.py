@@ -51,11 +51,13 @@ def test_ranks_sort_names_as_python_does_and_equal_names_share_one(entries: list
 
 def test_very_many_hits_are_found_as_few_are() -> None:
     found = Names()
-    count = 30_000
+    count = 90_000
     found.grow(count)
     found.put(range(count), [f"vm-{row}" if row % 3 else f"db-{row}" for row in range(count)])
     assert found.mask(Contains("vm-")).tolist() == [bool(row % 3) for row in range(count)]
     assert found.mask(Contains("db-9")).sum() == sum(str(row).startswith("9") for row in range(0, count, 3))
+    assert found.mask(Contains("-")).all()
+    assert found.mask(Contains("v")).tolist() == [bool(row % 3) for row in range(count)]
     assert not found.mask(Contains("x" * 999_999)).any()
 
 

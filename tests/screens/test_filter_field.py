@@ -287,7 +287,8 @@ async def test_a_line_with_text_is_painted_as_textual_paints_it() -> None:
     async with app.run_test(size=(30, 8)) as pilot:
         line = app.field.query_one(FilterLine)
         app.field.take_focus()
-        for text in ("", "a", "state:failed", "漢字 mit ß", "e\u0301 x", "👍🏽 ok", "long " * 12, "漢" * 30):
+        for number, text in enumerate(("", "a", "state:failed", "漢字 mit ß", "e\u0301 x", "👍🏽 ok", "long " * 12, "漢" * 30)):
+            app.theme = ("textual-dark", "textual-light", "nord")[number % 3]
             line.value = text
             for place in range(len(text) + 1):
                 line.cursor_position = place
