@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator, Collection
+from contextlib import asynccontextmanager
 from typing import Any
 
+from textual.pilot import Pilot
+
 from cache.model import Fate, MachineFate, Plan, PlanAction, SettingChange, SubscriptionPlan
+from screens.desk import Desk
 from screens.enable import EnableScreen
 from screens.widgets.document import Document
-from tests.screens.stage import (
-    EXCLUDED,
-    NOW,
-)
+from tests.screens.stage import EXCLUDED, NOW, SMALL, Stage, settle
 
 EXCLUDE = "WDATP_EXCLUDE_LINUX_PUBLIC_PREVIEW"
 
@@ -53,3 +55,18 @@ def said(screen: EnableScreen) -> str:
         shown.show(screen.details(row))
         told.append(shown.plain)
     return "\n".join(told)
+
+
+@asynccontextmanager
+async def enabling(
+    desk: Desk, *plans: Plan, chosen: Collection[str] = (EXCLUDED,), size: tuple[int, int] = SMALL
+) -> AsyncIterator[tuple[EnableScreen, Stage, Pilot[int]]]:
+    """The screen *Enable* at rest, with these subscriptions chosen and these plans made before."""
+    await desk.fleet.select(set(chosen))
+    for plan in plans:
+        await desk.journal.save_plan(plan)
+    screen = EnableScreen(desk)
+    app = Stage(desk, screen)
+    async with app.run_test(size=size) as pilot:
+        await settle(pilot)
+        yield screen, app, pilot

@@ -14,7 +14,7 @@ from screens.dialogs import TypedConfirmDialog
 from screens.enable import EnableScreen
 from screens.requests import ApplyRequested
 from tests.screens.paint import painted
-from tests.screens.plan_samples import EXCLUDE, a_plan, a_subscription_plan, said
+from tests.screens.plan_samples import EXCLUDE, a_plan, a_subscription_plan, enabling, said
 from tests.screens.stage import (
     EXCLUDED,
     NEVER,
@@ -31,12 +31,7 @@ from tests.screens.stage import (
 
 
 async def test_applying_wants_the_name_typed_and_cancel_has_the_focus(desk: Desk) -> None:
-    await desk.fleet.select({EXCLUDED})
-    await desk.journal.save_plan(a_plan())
-    screen = EnableScreen(desk)
-    app = Stage(desk, screen)
-    async with app.run_test(size=SMALL) as pilot:
-        await settle(pilot)
+    async with enabling(desk, a_plan()) as (screen, app, pilot):
         await pilot.press("a")
         await settle(pilot)
         assert isinstance(app.screen, TypedConfirmDialog)
@@ -53,11 +48,11 @@ async def test_applying_wants_the_name_typed_and_cancel_has_the_focus(desk: Desk
 
 
 async def test_many_subscriptions_are_confirmed_by_their_number(desk: Desk) -> None:
-    await desk.fleet.select({EXCLUDED, NEVER})
-    await desk.journal.save_plan(a_plan(a_subscription_plan(), a_subscription_plan(NEVER, name="Never enabled", case="never-enabled")))
-    app = Stage(desk, EnableScreen(desk))
-    async with app.run_test(size=SMALL) as pilot:
-        await settle(pilot)
+    async with enabling(
+        desk,
+        a_plan(a_subscription_plan(), a_subscription_plan(NEVER, name="Never enabled", case="never-enabled")),
+        chosen={EXCLUDED, NEVER},
+    ) as (_, app, pilot):
         await pilot.press("a")
         await settle(pilot)
         await pilot.press(*"enable 2 subscriptions", "enter")
@@ -74,11 +69,7 @@ async def test_many_subscriptions_are_confirmed_by_their_number(desk: Desk) -> N
     ],
 )
 async def test_what_cannot_be_applied_says_why(desk: Desk, plan: Plan, words: str) -> None:
-    await desk.fleet.select({EXCLUDED})
-    await desk.journal.save_plan(plan)
-    app = Stage(desk, EnableScreen(desk))
-    async with app.run_test(size=SMALL) as pilot:
-        await settle(pilot)
+    async with enabling(desk, plan) as (screen, app, pilot):
         await pilot.press("a")
         await settle(pilot)
         assert not isinstance(app.screen, TypedConfirmDialog)
@@ -104,12 +95,7 @@ async def test_who_may_not_change_is_told_so(tmp_path: Any, session: dict[str, A
 
 
 async def test_the_outcome_is_what_the_journal_says(desk: Desk) -> None:
-    await desk.fleet.select({EXCLUDED})
-    await desk.journal.save_plan(a_plan())
-    screen = EnableScreen(desk)
-    app = Stage(desk, screen)
-    async with app.run_test(size=WIDE) as pilot:
-        await settle(pilot)
+    async with enabling(desk, a_plan(), size=WIDE) as (screen, app, pilot):
         sequence = await desk.journal.begin("ann", "put-setting", f"{EXCLUDED}/{EXCLUDE}", "true", "false")
         desk.activity.begin("apply", "applying")
         await settle(pilot)
@@ -125,13 +111,8 @@ async def test_the_outcome_is_what_the_journal_says(desk: Desk) -> None:
 
 
 async def test_where_azure_changed_that_subscription_alone_is_asked_about_again_with_what_is_different(desk: Desk) -> None:
-    await desk.fleet.select({EXCLUDED, NEVER})
     never = a_subscription_plan(NEVER, name="Never enabled", case="never-enabled", settings=(SettingChange("WDATP", None, True),))
-    await desk.journal.save_plan(a_plan(a_subscription_plan(), never))
-    screen = EnableScreen(desk)
-    app = Stage(desk, screen)
-    async with app.run_test(size=WIDE) as pilot:
-        await settle(pilot)
+    async with enabling(desk, a_plan(a_subscription_plan(), never), chosen={EXCLUDED, NEVER}, size=WIDE) as (screen, app, pilot):
         applied = await desk.journal.begin("ann", "apply-plan", "p1", "", "2 settings")
         await desk.journal.finish(await desk.journal.begin("ann", "put-setting", f"{EXCLUDED}/{EXCLUDE}", "true", "false"), "confirmed")
         why = "Nothing was sent: Azure has changed since the plan (WDATP is false, not absent). Plan again."
@@ -184,10 +165,7 @@ async def test_a_plan_that_was_interrupted_before_anything_was_sent_can_be_finis
 
 async def test_a_change_that_was_interrupted_stands_on_top(desk: Desk) -> None:
     await desk.journal.begin("ann", "put-setting", f"{READER}/{EXCLUDE}", "true", "false")
-    await desk.fleet.select({EXCLUDED})
-    screen = EnableScreen(desk)
-    async with Stage(desk, screen).run_test(size=SMALL) as pilot:
-        await settle(pilot)
+    async with enabling(desk) as (screen, _, _):
         assert said(screen).startswith("! A change was begun")
 
 
@@ -217,11 +195,9 @@ async def test_a_change_of_another_subscription_does_not_use_up_the_plan(desk: D
 
 async def test_what_failed_stands_before_what_was_confirmed_and_what_was_not_sent_says_so(desk: Desk) -> None:
     chosen = {EXCLUDED: "[prod] web", NEVER: "Never enabled", READER: "Security Reader"}
-    await desk.fleet.select(set(chosen))
-    await desk.journal.save_plan(a_plan(*(a_subscription_plan(one, name=name) for one, name in chosen.items())))
-    screen = EnableScreen(desk)
-    async with Stage(desk, screen).run_test(size=WIDE) as pilot:
-        await settle(pilot)
+    async with enabling(
+        desk, a_plan(*(a_subscription_plan(one, name=name) for one, name in chosen.items())), chosen=set(chosen), size=WIDE
+    ) as (screen, _, pilot):
         desk.activity.begin("apply", "applying the plan", total=3)
         for one, outcome in ((EXCLUDED, "confirmed"), (NEVER, "failed: it reads true after the write, not false")):
             await desk.journal.finish(await desk.journal.begin("ann", "put-setting", f"{one}/{EXCLUDE}", "absent", "false"), outcome)
@@ -236,12 +212,7 @@ async def test_what_failed_stands_before_what_was_confirmed_and_what_was_not_sen
 
 
 async def test_a_plan_that_could_not_be_sent_at_all_is_not_offered_again(desk: Desk) -> None:
-    await desk.fleet.select({EXCLUDED})
-    await desk.journal.save_plan(a_plan())
-    screen = EnableScreen(desk)
-    app = Stage(desk, screen)
-    async with app.run_test(size=SMALL) as pilot:
-        await settle(pilot)
+    async with enabling(desk, a_plan()) as (screen, app, pilot):
         desk.activity.begin("apply", "applying the plan")
         desk.activity.end("apply")
         assert "not sent: 9 (Log) says why" in said(screen)
@@ -250,12 +221,8 @@ async def test_a_plan_that_could_not_be_sent_at_all_is_not_offered_again(desk: D
 
 
 async def test_enabling_for_the_first_time_says_windows_too_and_disabling_that_linux_goes_along(desk: Desk) -> None:
-    await desk.fleet.select({NEVER})
     never = a_subscription_plan(NEVER, name="Never enabled", case="never-enabled", settings=(SettingChange("WDATP", None, True),))
-    await desk.journal.save_plan(a_plan(never))
-    app = Stage(desk, EnableScreen(desk))
-    async with app.run_test(size=WIDE) as pilot:
-        await settle(pilot)
+    async with enabling(desk, a_plan(never), chosen={NEVER}, size=WIDE) as (_, app, pilot):
         await pilot.press("a")
         await settle(pilot)
         assert "Enable for Windows and Linux machines" in painted(app)
@@ -273,13 +240,8 @@ async def test_enabling_for_the_first_time_says_windows_too_and_disabling_that_l
 
 
 async def test_a_blocked_subscription_says_who_can_clear_it_and_promises_nothing(desk: Desk) -> None:
-    await desk.fleet.select({EXCLUDED, READER})
     blocked = a_subscription_plan(READER, name="Security Reader", blockers=(Blocker("rights", "You have no right.", "Owner"),))
-    await desk.journal.save_plan(a_plan(blocked, a_subscription_plan()))
-    screen = EnableScreen(desk)
-    app = Stage(desk, screen)
-    async with app.run_test(size=WIDE) as pilot:
-        await settle(pilot)
+    async with enabling(desk, a_plan(blocked, a_subscription_plan()), chosen={EXCLUDED, READER}, size=WIDE) as (screen, app, pilot):
         told = said(screen)
         for words in ("1 blocked", "BLOCKED: You have no right.", "Who can clear it: Owner", "Would write", "If it were not blocked:"):
             assert words in told
@@ -292,12 +254,7 @@ async def test_a_blocked_subscription_says_who_can_clear_it_and_promises_nothing
 
 
 async def test_what_becomes_of_it_is_in_view_once_it_is_confirmed(desk: Desk) -> None:
-    await desk.fleet.select({EXCLUDED})
-    await desk.journal.save_plan(a_plan(a_subscription_plan(warnings=tuple(f"Warning {n}." for n in range(40)))))
-    screen = EnableScreen(desk)
-    app = Stage(desk, screen)
-    async with app.run_test(size=SMALL) as pilot:
-        await settle(pilot)
+    async with enabling(desk, a_plan(a_subscription_plan(warnings=tuple(f"Warning {n}." for n in range(40))))) as (_, app, pilot):
         await pilot.press("end")
         await settle(pilot)
         assert "Case:" not in painted(app)

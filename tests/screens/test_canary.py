@@ -10,7 +10,7 @@ from screens.dialogs import TypedConfirmDialog
 from screens.enable import EnableScreen
 from screens.requests import ApplyRequested
 from tests.screens.paint import painted
-from tests.screens.plan_samples import EXCLUDE, a_plan, a_subscription_plan, said
+from tests.screens.plan_samples import EXCLUDE, a_plan, a_subscription_plan, enabling, said
 from tests.screens.stage import (
     EXCLUDED,
     NEVER,
@@ -44,12 +44,9 @@ async def moved_on(desk: Desk, *states: MachineState) -> None:
 
 
 async def test_one_subscription_comes_first_and_the_rest_is_asked_about_with_how_its_machines_stand(desk: Desk) -> None:
-    await desk.fleet.select({EXCLUDED, NEVER})
-    await desk.journal.save_plan(a_plan(coming(), a_subscription_plan(NEVER, name="Never enabled", case="never-enabled")))
-    screen = EnableScreen(desk)
-    app = Stage(desk, screen)
-    async with app.run_test(size=WIDE) as pilot:
-        await settle(pilot)
+    async with enabling(
+        desk, a_plan(coming(), a_subscription_plan(NEVER, name="Never enabled", case="never-enabled")), chosen={EXCLUDED, NEVER}, size=WIDE
+    ) as (screen, app, pilot):
         assert "f applies it to one first" in said(screen)
         screen.table.move_to(EXCLUDED)
         await pilot.press("f")
@@ -127,12 +124,9 @@ async def test_a_canary_is_waited_for_no_longer_than_the_settings_say(desk: Desk
 
 async def test_a_few_that_are_marked_come_first_together(desk: Desk) -> None:
     chosen = {EXCLUDED: "[prod] web", NEVER: "Never enabled", READER: "Security Reader"}
-    await desk.fleet.select(set(chosen))
-    await desk.journal.save_plan(a_plan(*(a_subscription_plan(one, name=name) for one, name in chosen.items())))
-    screen = EnableScreen(desk)
-    app = Stage(desk, screen)
-    async with app.run_test(size=WIDE) as pilot:
-        await settle(pilot)
+    async with enabling(
+        desk, a_plan(*(a_subscription_plan(one, name=name) for one, name in chosen.items())), chosen=set(chosen), size=WIDE
+    ) as (screen, app, pilot):
         for one in (EXCLUDED, READER):
             screen.table.move_to(one)
             await pilot.press("x")

@@ -14,7 +14,7 @@ from screens.enable import EnableScreen
 from screens.requests import ExportRequested, PlanRequested
 from screens.widgets.document import Document
 from tests.screens.paint import painted
-from tests.screens.plan_samples import EXCLUDE, a_plan, a_subscription_plan, said
+from tests.screens.plan_samples import EXCLUDE, a_plan, a_subscription_plan, enabling, said
 from tests.screens.stage import (
     EXCLUDED,
     NEVER,
@@ -36,11 +36,7 @@ async def test_without_a_choice_it_says_how_to_choose(desk: Desk) -> None:
 
 
 async def test_planning_is_asked_for_the_chosen_subscriptions_alone(desk: Desk) -> None:
-    await desk.fleet.select({EXCLUDED, NEVER})
-    screen = EnableScreen(desk)
-    app = Stage(desk, screen)
-    async with app.run_test(size=SMALL) as pilot:
-        await settle(pilot)
+    async with enabling(desk, chosen={EXCLUDED, NEVER}) as (screen, app, pilot):
         assert "excluded" in said(screen)
         await pilot.press("e", "d")
         asked = [(set(one.subscription_ids), one.action) for one in app.asked(PlanRequested)]
@@ -48,11 +44,7 @@ async def test_planning_is_asked_for_the_chosen_subscriptions_alone(desk: Desk) 
 
 
 async def test_the_plan_is_shown_whole(desk: Desk) -> None:
-    await desk.fleet.select({EXCLUDED})
-    screen = EnableScreen(desk)
-    app = Stage(desk, screen)
-    async with app.run_test(size=WIDE) as pilot:
-        await settle(pilot)
+    async with enabling(desk, size=WIDE) as (screen, app, pilot):
         await desk.journal.save_plan(a_plan())
         await settle(pilot)
         text = said(screen)
@@ -68,11 +60,7 @@ async def test_the_plan_is_shown_whole(desk: Desk) -> None:
 
 
 async def test_what_a_plan_does_besides_is_chosen_before_it_is_made(desk: Desk) -> None:
-    await desk.fleet.select({EXCLUDED})
-    screen = EnableScreen(desk)
-    app = Stage(desk, screen)
-    async with app.run_test(size=SMALL) as pilot:
-        await settle(pilot)
+    async with enabling(desk) as (screen, app, pilot):
         assert "o adds what is missing" in said(screen)
         await pilot.press("o")
         await settle(pilot)
@@ -113,11 +101,7 @@ async def test_what_several_subscriptions_are_billed_for_is_told_together(desk: 
 
 
 async def test_less_is_asked_for_only_with_p1(desk: Desk) -> None:
-    await desk.fleet.select({EXCLUDED})
-    screen = EnableScreen(desk)
-    app = Stage(desk, screen)
-    async with app.run_test(size=SMALL) as pilot:
-        await settle(pilot)
+    async with enabling(desk) as (_, app, pilot):
         await pilot.press("o", "G", "space", "escape", "e")
         await pilot.press("o", "space", "G", "space", "escape", "e")
         extras = [one.extras for one in app.asked(PlanRequested)]
@@ -139,11 +123,7 @@ async def test_a_plan_of_a_newer_version_is_a_sentence_and_not_the_end(desk: Des
 
 
 async def test_planning_says_how_far_it_is_and_is_not_asked_for_twice(desk: Desk) -> None:
-    await desk.fleet.select({EXCLUDED, NEVER})
-    screen = EnableScreen(desk)
-    app = Stage(desk, screen)
-    async with app.run_test(size=SMALL) as pilot:
-        await settle(pilot)
+    async with enabling(desk, chosen={EXCLUDED, NEVER}) as (screen, app, pilot):
         desk.activity.begin("plan", "planning", total=2)
         desk.activity.advance("plan", done=1)
         assert "Planning from fresh reads of Azure, 1 of 2 subscriptions" in said(screen)
@@ -154,21 +134,18 @@ async def test_planning_says_how_far_it_is_and_is_not_asked_for_twice(desk: Desk
 
 
 async def test_a_plan_for_other_subscriptions_is_not_shown(desk: Desk) -> None:
-    await desk.fleet.select({NEVER})
-    await desk.journal.save_plan(a_plan())
-    screen = EnableScreen(desk)
-    async with Stage(desk, screen).run_test(size=SMALL) as pilot:
-        await settle(pilot)
+    async with enabling(desk, a_plan(), chosen={NEVER}) as (screen, _, _):
         assert "no plan yet" in said(screen)
 
 
 async def test_the_filter_finds_a_machine_and_tells_its_fate(desk: Desk) -> None:
     fates = tuple(MachineFate(f"/m/{number}", f"web-{number:03}", "Linux", Fate.ONBOARD, f"reason {number}") for number in range(200))
-    await desk.fleet.select({EXCLUDED, NEVER})
-    await desk.journal.save_plan(a_plan(a_subscription_plan(fates=fates), a_subscription_plan(NEVER, name="Never enabled", fates=())))
-    screen = EnableScreen(desk)
-    async with Stage(desk, screen).run_test(size=WIDE) as pilot:
-        await settle(pilot)
+    async with enabling(
+        desk,
+        a_plan(a_subscription_plan(fates=fates), a_subscription_plan(NEVER, name="Never enabled", fates=())),
+        chosen={EXCLUDED, NEVER},
+        size=WIDE,
+    ) as (screen, _, pilot):
         assert len(screen.table.rows) == 2
         for text in ("machine:web-137", "web-137"):
             screen.set_filter(text)
