@@ -202,7 +202,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("machine", "copy_health", "y", "Copy", "Copy the command that verifies the machine"),
     Action("machine", "copy_link", "l", "Link", "Copy the address of the machine in the Azure portal", True),
     Action("machine", "detection_test", "a", "Test alert", "Show the steps of its detection test: the alert proves that it reports", True),
-    Action("machine", "retry", "x", "Retry", "Try its failed Defender extension again: what that does is told first", False, True),
+    Action("machine", "retry", "x", "Retry", "Try its failed Defender extension again: what that does is told first", True, True),
     Action("machine", "read_again", "r", "Refresh", "Read this machine's subscription again", True),
     Action("steps", "run", "a", "Run there", "Plan to run the test on the machine; then type its name, and it is sent", True, True),
     Action("steps", "wait", "w", "Wait", "Wait for the alert of a test that was run by hand", True),

@@ -218,7 +218,7 @@ class EnableScreen(DetailScreen[PlanRow]):
 
     def rearrange(self) -> None:
         """Show the lines, or why there is none."""
-        self.table.empty = "No line passes the filter: Esc clears it." if self._all else "No subscription is chosen."
+        self.table.empty = "No line passes the filter: Esc clears it." if self._all else self.EMPTY
         super().rearrange()
 
     def write(self) -> None:

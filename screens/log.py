@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,6 +18,9 @@ from screens.words import age, moment
 
 KEPT = 2000
 """Lines of the log that are shown; the cache keeps no more."""
+
+OF_A_SUBSCRIPTION = re.compile(r"([a-z]+) \(([0-9a-fA-F-]{36})\): (?=\S)")
+"""How an entry begins that tells what could not be read of a subscription."""
 
 LEVELS: dict[str, tuple[int, str, str]] = {
     "problem": (0, "✗ problem", "bad"),
@@ -48,8 +52,18 @@ def lines(entries: Sequence[LogEntry], problems: Sequence[Problem], names: dict[
     for entry in reversed(entries):  # from the oldest, so that a new line changes no id
         same[entry.at, entry.message] += 1
         number = same[entry.at, entry.message]
-        found.append(Line(f"log {entry.at.isoformat()} {number} {entry.message}", entry.at, entry.level, "", entry.message))
+        where, message = _told_of(entry.message, names)
+        found.append(Line(f"log {entry.at.isoformat()} {number} {entry.message}", entry.at, entry.level, where, message))
     return found
+
+
+def _told_of(message: str, names: dict[str, str]) -> tuple[str, str]:
+    """Of which subscription, by its name, an entry tells, and what; an empty text where of none."""
+    about = OF_A_SUBSCRIPTION.match(message)
+    if about is None:
+        return "", message
+    source, subscription_id = about.groups()
+    return f"{names.get(subscription_id.lower(), subscription_id)}: {source}", message[about.end() :]
 
 
 def _where(problem: Problem, names: dict[str, str]) -> str:

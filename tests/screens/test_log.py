@@ -6,7 +6,7 @@ from cache.model import LogEntry
 from screens.desk import Desk
 from screens.log import LogScreen, lines
 from screens.requests import CopyRequested
-from tests.screens.stage import NOW, SMALL, Stage, advance, settle, shown, text_of
+from tests.screens.stage import ALL_ON, NOW, SMALL, Stage, advance, settle, shown, text_of
 
 
 async def test_errors_and_problems_stand_there_newest_first(desk: Desk) -> None:
@@ -64,6 +64,15 @@ async def test_it_can_be_filtered_and_an_empty_one_says_so(desk: Desk, empty_des
         await pilot.pause()
         assert "No line passes the filter" in shown(app)
         assert text_of(app, "#full-text") == ""
+
+
+def test_what_could_not_be_read_is_told_with_the_name_of_its_subscription_beside_it() -> None:
+    (entry,) = lines([LogEntry(NOW, "error", f"alerts ({ALL_ON.upper()}): Microsoft.Security is not registered.")], [], {ALL_ON: "All on"})
+    assert (entry.where, entry.message) == ("All on: alerts", "Microsoft.Security is not registered.")
+    (entry,) = lines([LogEntry(NOW, "error", f"alerts ({ALL_ON}): No.")], [], {})
+    assert (entry.where, entry.message) == (f"{ALL_ON}: alerts", "No.")
+    (entry,) = lines([LogEntry(NOW, "info", "Verified: 3 healthy.")], [], {})
+    assert (entry.where, entry.message) == ("", "Verified: 3 healthy.")
 
 
 def test_the_same_words_at_the_same_time_are_two_lines() -> None:
