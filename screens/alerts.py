@@ -57,7 +57,6 @@ class AlertsScreen(TriageKeys, FleetScreen[Alert]):
     SORT_KEYS = ("age", "severity", "status", "title", "machine", "product", "subscription", "group")
     LATEST_FIRST = frozenset(("age",))
     THEN = ("age",)
-    EMPTY = "Reading…"
     UNREAD = "No alerts known yet"
     BINDINGS: ClassVar[list[BindingType]] = [*bindings("alerts")]
 

@@ -91,7 +91,6 @@ class ChecklistScreen(DetailScreen[Check]):
     FIELDS = CHECK_FIELDS
     SORT_KEYS = ("status", "title", "subscription", "affected", "evidence", "age")
     THEN = ("status", "affected", "title")
-    EMPTY = "Reading…"
     UNREAD = "Nothing has been checked yet"
     BINDINGS: ClassVar[list[BindingType]] = [*bindings("checklist")]
 

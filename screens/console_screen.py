@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Iterator
 from typing import ClassVar
 
@@ -35,6 +36,9 @@ TOO_SMALL = f"This terminal is too small: mde-console needs {SMALLEST[0]}×{SMAL
 
 COALESCE = 0.1
 """Seconds in which several changes of the cache become one reading."""
+
+PROMPT = 0.3
+"""Seconds after which a screen appears although what it shows is still being read: a key that does nothing for longer seems lost."""
 
 SLOW_COALESCE = 2.0
 """The same on a slow line, also for what the workers tell of what they are doing."""
@@ -147,10 +151,27 @@ class ConsoleScreen(Uncovering, Screen[None]):
     async def on_screen_resume(self) -> None:
         """In front again: read what has changed meanwhile."""
         self._focus_again()
-        if self._dirty:
-            await self._reload()
-        else:
+        if not self._dirty:
             await self._follow_ages()
+            return
+        appears = asyncio.create_task(self._appear())
+        try:
+            await self._reload()
+        finally:
+            appears.cancel()
+
+    async def _appear(self) -> None:
+        """Where reading takes long, take the place of the screen before, with what is known so far: Textual paints when this is through.
+
+        Keys of the screen still wait until there is what they act on.
+        """
+        await asyncio.sleep(PROMPT)
+        if self.is_attached and self.is_current and self.outer_size != self.app.size:
+            self._refresh_layout(self.app.size)
+        self.refresh()
+        while self.is_attached and self.is_current:
+            self._on_timer_update()
+            await asyncio.sleep(COALESCE)
 
     def cache_changed(self, tables: frozenset[str]) -> None:
         """Some tables changed: read again soon if they are ours. Where nothing changed but ages, the status bar alone follows."""

@@ -15,6 +15,7 @@ from screens.desk import Desk
 from screens.table_screen import TableScreen
 from screens.widgets.line_table import LineTable
 from screens.widgets.lines import KeyList
+from screens.words import BEING_READ
 
 if TYPE_CHECKING:
     from cache.index import Answer, FleetIndex
@@ -41,7 +42,7 @@ class FleetScreen(TableScreen[Row]):
     def __init__(self, desk: Desk) -> None:
         super().__init__(desk)
         order = self.table.order
-        self.table = LineTable(self.COLUMNS, self.identify, self.cell, fetch=self._fetched, empty=self.EMPTY, id="table")
+        self.table = LineTable(self.COLUMNS, self.identify, self.cell, fetch=self._fetched, empty=BEING_READ, id="table")
         self.table.order = order
         self.within: frozenset[str] | None = None
         self.only: frozenset[int] | None = None

@@ -114,7 +114,6 @@ class MachinesScreen(FleetScreen[MachineRow]):
     COLUMNS = MACHINE_COLUMNS
     FIELDS = MACHINE_FIELDS
     SORT_KEYS = ("state", "name", "since", "due", "reason", "extension", "system", "power", "subscription", "group", "kind")
-    EMPTY = "Reading…"
     UNREAD = "No machines known yet"
     BINDINGS: ClassVar[list[BindingType]] = [*bindings("machines")]
 

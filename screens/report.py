@@ -72,7 +72,6 @@ class ReportScreen(DetailScreen[SubscriptionProof]):
     FIELDS = REPORT_FIELDS
     SORT_KEYS = ("verdict", "name", "enabled", "onboarded", "healthy", "alert_seen")
     THEN = ("verdict", "name")
-    EMPTY = "Reading…"
     UNREAD = "No subscription is known yet, so nothing is proven"
     BINDINGS: ClassVar[list[BindingType]] = [*bindings("report")]
 

@@ -52,7 +52,6 @@ class SubscriptionsScreen(TableScreen[SubscriptionRow]):
     FIELDS = SUBSCRIPTION_FIELDS
     SORT_KEYS = ("name", "linux", "plan", "integration", "unified", "machines", "notes", "chosen", "id")
     THEN = ("name",)
-    EMPTY = "Reading…"
     UNREAD = "No subscriptions yet"
     BINDINGS: ClassVar[list[BindingType]] = [*bindings("subscriptions")]
     DEFAULT_CSS = """

@@ -29,6 +29,7 @@ from screens.sorting import SortDialog
 from screens.widgets.columns import Cell, Column, Sorting, sorted_first
 from screens.widgets.filter_field import FilterField
 from screens.widgets.line_table import LineTable
+from screens.words import BEING_READ
 
 Row = TypeVar("Row")
 
@@ -70,7 +71,7 @@ class TableScreen(ConsoleScreen, Generic[Row]):
         self._filter_read = ""
         self._under_way = 0
         self.filter_text = ""
-        self.table: LineTable[Row] = LineTable(self.COLUMNS, self.identify, self.cell, empty=self.EMPTY, id="table")
+        self.table: LineTable[Row] = LineTable(self.COLUMNS, self.identify, self.cell, empty=BEING_READ, id="table")
         self.table.order = tuple((key, False) for key in self.SORT_KEYS[:1])
 
     def body(self) -> Iterator[Widget]:
@@ -135,6 +136,8 @@ class TableScreen(ConsoleScreen, Generic[Row]):
 
     def rearrange(self) -> None:
         """Filter and sort what was read and show it."""
+        if self.table.empty == BEING_READ:
+            self.table.empty = self.EMPTY
         self.read_filter()
         shown = [row for row in self._sorted() if self.keep(row)]
         if not self._filter.is_empty:

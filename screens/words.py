@@ -48,6 +48,9 @@ ALERT_STATUSES: dict[str, tuple[str, str, str]] = {
 }
 """For every status of an alert its shape, its word and its tone."""
 
+BEING_READ = "Reading…"
+"""Stands in place of rows until it is known whether there are any."""
+
 SMALLEST = (40, 10)
 """Columns and rows that a main screen needs; on less it only says so."""
 
