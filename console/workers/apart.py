@@ -13,6 +13,8 @@ import os
 import sys
 from collections.abc import Collection
 from contextlib import suppress
+from datetime import datetime
+from typing import Any
 
 from cache.activity import Task
 from cache.clock import origin_of
@@ -62,38 +64,49 @@ async def read_fleet(
 
     Raises what :func:`sync` raises. A process apart that ends before it is done is a problem in the cache and in the report.
     """
-    only_listed = sources <= {Source.SUBSCRIPTIONS}
-    if not only_listed and Source.SUBSCRIPTIONS in sources and not await work.fleet.knows_subscriptions():
-        work.activity.begin("sync", "reading subscriptions")
-        try:
-            if not await list_subscriptions(work):
-                return SyncReport(0, tuple(await work.fleet.problems()), nothing=True)
-        finally:
-            work.activity.end("sync")
     origin = origin_of(work.clock)
-    if only_listed or origin is None or not await _is_much(work, subscription_ids):
-        return await sync(work, subscription_ids, sources)
-    begin = Begin(
-        work.cloud,
-        str(work.fleet.path.parent),
-        origin,
-        work.tenant_id,
-        work.principal,
-        work.only,
-        work.plan_minutes,
-        work.concurrency,
-        tuple(subscription_ids),
-        sources,
-    )
+    apart = _Apart(work, command or COMMAND)
+    listed: datetime | None = None
     try:
-        return await _Apart(work).read(begin, command or COMMAND)
-    except _NotStarted as reason:
-        sentence = f"No process could be started to read the fleet ({reason}). It is read in this one; screens may be slower meanwhile."
-        await work.fleet.add_log("warning", sentence)
-        return await sync(work, subscription_ids, sources)
-    except _Broken as broken:
-        await work.remember(Outage(str(broken)), Source.SUBSCRIPTIONS, "")
-        return SyncReport(0, tuple(await work.fleet.problems()), nothing=True)
+        if sources > {Source.SUBSCRIPTIONS} and not await work.fleet.knows_subscriptions():
+
+            def on_page(count: int) -> None:
+                if count >= MANY_SUBSCRIPTIONS and not subscription_ids and origin is not None:
+                    apart.start()
+
+            work.activity.begin("sync", "reading subscriptions")
+            try:
+                if not await list_subscriptions(work, on_page):
+                    return SyncReport(0, tuple(await work.fleet.problems()), nothing=True)
+            finally:
+                work.activity.end("sync")
+            listed = work.azure.date
+        if sources <= {Source.SUBSCRIPTIONS} or origin is None or not await _is_much(work, subscription_ids):
+            return await sync(work, subscription_ids, sources, listed)
+        begin = Begin(
+            work.cloud,
+            str(work.fleet.path.parent),
+            origin,
+            work.tenant_id,
+            work.principal,
+            work.only,
+            work.plan_minutes,
+            work.concurrency,
+            tuple(subscription_ids),
+            sources,
+            listed,
+        )
+        try:
+            return await apart.read(begin)
+        except _NotStarted as reason:
+            sentence = f"No process could be started to read the fleet ({reason}). It is read in this one; screens may be slower meanwhile."
+            await work.fleet.add_log("warning", sentence)
+            return await sync(work, subscription_ids, sources, listed)
+        except _Broken as broken:
+            await work.remember(Outage(str(broken)), Source.SUBSCRIPTIONS, "")
+            return SyncReport(0, tuple(await work.fleet.problems()), nothing=True)
+    finally:
+        await apart.end()
 
 
 async def _is_much(work: Work, subscription_ids: Collection[str]) -> bool:
@@ -111,33 +124,48 @@ class _Broken(Exception):
 
 
 class _Apart:
-    """One reading apart, seen from the console."""
+    """One reading apart, seen from the console. What has been started must be ended, whether or not anything came of it."""
 
-    def __init__(self, work: Work) -> None:
+    def __init__(self, work: Work, command: tuple[str, ...]) -> None:
         self._work = work
+        self._command = command
+        self._starting: asyncio.Task[asyncio.subprocess.Process] | None = None
+        self._words: asyncio.Task[str] | None = None
+        self._patience = 0.0
         self._ready = False
         self._under_way: dict[str, str] = {}
         self._answering: set[asyncio.Task[None]] = set()
 
-    async def read(self, begin: Begin, command: tuple[str, ...]) -> SyncReport:
-        """Start the process, follow it to its end, and see to it that it does end, also when this is cancelled."""
-        try:
+    def start(self) -> None:
+        """Start the process, if that has not been done: it imports while this one finds out what there is to read."""
+        if self._starting is None:
             pipe = asyncio.subprocess.PIPE
-            process = await asyncio.create_subprocess_exec(
-                *command, stdin=pipe, stdout=pipe, stderr=pipe, env=_environ(), start_new_session=True
-            )
+            options: dict[str, Any] = {"stdin": pipe, "stdout": pipe, "stderr": pipe, "env": _environ(), "start_new_session": True}
+            self._starting = asyncio.create_task(asyncio.create_subprocess_exec(*self._command, **options))
+
+    async def read(self, begin: Begin) -> SyncReport:
+        """Have the process read, follow it to its end, and see to it that it does end, also when this is cancelled."""
+        try:
+            return await self._read(begin)
+        finally:
+            await self.end()
+
+    async def _read(self, begin: Begin) -> SyncReport:
+        self.start()
+        assert self._starting is not None
+        try:
+            process = await asyncio.shield(self._starting)
         except (OSError, ValueError) as error:
             raise _NotStarted(getattr(error, "strerror", None) or type(error).__name__) from None
         assert process.stdin is not None
         assert process.stdout is not None
         assert process.stderr is not None
-        words = asyncio.create_task(_last_words(process.stderr))
-        why, patience = "", 0.0
+        self._words = asyncio.create_task(_last_words(process.stderr))
         try:
             self._show((Task("sync", "reading subscriptions", self._work.clock.now()),))
             process.stdin.write(frame(begin))
             report = await self._follow(process.stdout, process.stdin)
-            patience = ENDS_WITHIN
+            self._patience = ENDS_WITHIN
             return report
         except EOFError:
             await _end(process, ENDS_WITHIN)
@@ -147,20 +175,28 @@ class _Apart:
             why = f"it said what cannot be understood: {error}"
         except _Broken as error:
             why = str(error)
-        finally:
-            self._show(())
-            for answer in self._answering:
-                answer.cancel()
-            await _end(process, patience)
-            said = await words
-            if said:
-                logging.getLogger("console").warning("The process that reads the fleet said:\n%s", said)
         if not self._ready:
             raise _NotStarted(why)
         raise _Broken(
             f"The process that reads the fleet did not come to its end ({why}). What it had read until then is kept; the rest is read "
             "with the next reading. The log file has what it said."
         )
+
+    async def end(self) -> None:
+        """Have the process ended, if there is one, and what it said in the log file."""
+        starting, self._starting = self._starting, None
+        if starting is None:
+            return
+        self._show(())
+        for answer in self._answering:
+            answer.cancel()
+        try:
+            process = await starting
+        except (OSError, ValueError):
+            return
+        await _end(process, self._patience)
+        if self._words is not None and (said := await self._words):
+            logging.getLogger("console").warning("The process that reads the fleet said:\n%s", said)
 
     async def _follow(self, stdout: asyncio.StreamReader, stdin: asyncio.StreamWriter) -> SyncReport:
         work = self._work

@@ -6,6 +6,7 @@ A frame is four bytes that tell the length, then a message in MessagePack, which
 from __future__ import annotations
 
 import asyncio
+from datetime import datetime
 from typing import TypeVar
 
 import msgspec
@@ -30,7 +31,7 @@ T = TypeVar("T")
 
 
 class Begin(msgspec.Struct, tag=True, frozen=True):
-    """What to read, as whom, and where to keep it."""
+    """What to read, as whom, and where to keep it. ``listed`` is that of :func:`console.workers.sync.sync`."""
 
     cloud: Cloud
     folder: str
@@ -42,6 +43,7 @@ class Begin(msgspec.Struct, tag=True, frozen=True):
     concurrency: int
     subscription_ids: tuple[str, ...]
     sources: frozenset[Source]
+    listed: datetime | None
 
 
 class Token(msgspec.Struct, tag=True, frozen=True):

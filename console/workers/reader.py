@@ -156,7 +156,7 @@ async def _read(begin: Begin, console: _Console, activity: Activity, clock: Scal
             azure.names_are(await fleet.subscription_names())
             policy = (True, begin.plan_minutes, begin.concurrency, begin.only)
             work = Work(azure, fleet, journal, clock, activity, begin.cloud, begin.tenant_id, begin.principal, *policy)
-            report = await sync(work, begin.subscription_ids, begin.sources)
+            report = await sync(work, begin.subscription_ids, begin.sources, begin.listed)
             return Ended(report, work.shown)
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 from cache.model import Permission, Problem, Source, Subscription
 from console.gateway.errors import AzureProblem, Forbidden, NotFound, NotRegistered, SignInRequired
@@ -44,14 +45,20 @@ class SyncReport:
         return 3 if self.problems else 0
 
 
-async def sync(work: Work, subscription_ids: Collection[str] = (), sources: frozenset[Source] = EVERYTHING) -> SyncReport:
+async def sync(
+    work: Work,
+    subscription_ids: Collection[str] = (),
+    sources: frozenset[Source] = EVERYTHING,
+    listed: datetime | None = None,
+) -> SyncReport:
     """Read ``sources`` of ``subscription_ids`` (none named: of all that can be seen) and evaluate what was read.
 
-    Raises :class:`SignInRequired` when the sign-in is over; any other failure is a problem in the cache and in the report.
+    ``listed``: the subscriptions have just been listed, when it was this late by Azure's clock. Raises :class:`SignInRequired` when the
+    sign-in is over; any other failure is a problem in the cache and in the report.
     """
     work.activity.begin("sync", "reading subscriptions")
     try:
-        if Source.SUBSCRIPTIONS in sources and not await list_subscriptions(work):
+        if Source.SUBSCRIPTIONS in sources and listed is None and not await list_subscriptions(work):
             return SyncReport(0, tuple(await work.fleet.problems()), nothing=True)
         known = [*(await work.fleet.subscription_records()).values()]
         chosen = _chosen(known, subscription_ids or work.only)
@@ -60,7 +67,7 @@ async def sync(work: Work, subscription_ids: Collection[str] = (), sources: froz
         if not chosen:
             return SyncReport(0, tuple(await work.fleet.problems()), nothing=True)
         whole = sources == EVERYTHING and not subscription_ids
-        beginning = await watermark.begin(work) if whole else None
+        beginning = await watermark.begin(work, listed or work.azure.date) if whole else None
         if sources & ONE_BY_ONE:
             work.activity.begin("sync", "reading settings and rights", total=len(chosen))
             await _each(work, chosen, sources & ONE_BY_ONE)
@@ -109,10 +116,11 @@ def _chosen(known: Iterable[Subscription], ids: Collection[str]) -> list[Subscri
     return [one for one in known if not wanted or one.id.lower() in wanted]
 
 
-async def list_subscriptions(work: Work) -> bool:
+async def list_subscriptions(work: Work, on_page: Callable[[int], None] | None = None) -> bool:
     """Read which subscriptions there are. Returns whether any could be read; the failure is kept as the tenant's problem.
 
     Where only some are looked at, what is known of others stays, unless they are gone: another console, or the next one, looks at them.
+    ``on_page`` is told with each page how many there are by then.
     """
     found: list[Subscription] = []
     only = {one.lower() for one in work.only}
@@ -123,6 +131,8 @@ async def list_subscriptions(work: Work) -> bool:
             now = work.clock.now()
             page = [replace(one, as_of=now) for one in page if not only or one.id.lower() in only]
             found += page
+            if on_page is not None:
+                on_page(len(found))
             await work.fleet.put_subscriptions(page, complete=False)
             work.activity.advance("sync", done=len(found))
     except SignInRequired:

@@ -56,9 +56,8 @@ class Beginning:
     changes: frozenset[str]
 
 
-async def begin(work: Work) -> Beginning | None:
-    """What the mark will be if the reading that begins now is complete; ``None`` where changes cannot be followed."""
-    at = work.azure.date
+async def begin(work: Work, at: datetime | None) -> Beginning | None:
+    """What the mark will be if the reading that began ``at``, by Azure's clock, is complete; ``None`` where changes cannot be followed."""
     if at is None:
         return None
     try:

@@ -33,6 +33,7 @@ from console.simulator.machines import NEVER, VM
 from console.workers import apart
 from console.workers.apart import COMMAND, read_fleet
 from console.workers.sync import sync
+from console.workers.watermark import watermark
 
 NOWHERE = ("/nonexistent/mde-console-reader",)
 """The command of a process that cannot be started: it tells, in the log, that a reading was to happen apart."""
@@ -221,6 +222,45 @@ class TestManySubscriptions:
         await read_fleet(connection.work, sources=frozenset({Source.SUBSCRIPTIONS}), command=NOWHERE)
         await read_fleet(connection.work, (await connection.fleet.subscription_ids())[:3], command=NOWHERE)
         assert "No process could be started" not in await logged(connection)
+
+
+@pytest.mark.parametrize("many", [1, 1000])
+async def test_a_first_reading_lists_subscriptions_once_wherever_it_happens(
+    simulator: Simulator, home: Home, monkeypatch: pytest.MonkeyPatch, many: int
+) -> None:
+    monkeypatch.setattr(apart, "MANY_SUBSCRIPTIONS", many)
+    connection = await home("home")
+    await read_fleet(connection.work)
+    asked = [one.path for one in simulator.requests].count("/subscriptions")
+    mark = await watermark(connection.work)
+    assert mark is not None
+    assert mark.changes is not None, "differences can be read from here on"
+    await read_fleet(connection.work)
+    assert [one.path for one in simulator.requests].count("/subscriptions") == 2 * asked, "a later reading lists them once too"
+
+
+async def test_a_process_that_was_started_while_subscriptions_are_listed_ends_with_a_listing_that_is_cancelled(
+    simulator: Simulator, home: Home, large: None
+) -> None:
+    pids: list[int] = []
+
+    def have_the_next_page_wait(_: frozenset[str]) -> None:
+        simulator.faults.add("429=30:1:GET /subscriptions$:1")
+
+    def cancel(wait: Wait) -> None:
+        if not pids:
+            pids.extend(children(os.getpid()))
+            reading.cancel()
+
+    connection = await home("home", cancel)
+    before = set(children(os.getpid()))
+    connection.fleet.subscribe(have_the_next_page_wait)
+    reading = asyncio.create_task(read_fleet(connection.work))
+    with pytest.raises(asyncio.CancelledError):
+        await reading
+    assert set(pids) - before
+    assert not set(pids) - before & set(children(os.getpid()))
+    assert connection.work.activity.tasks() == ()
 
 
 async def test_a_fleet_that_is_known_to_be_large_is_read_apart(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -31,7 +31,7 @@ class TestTwoThousandSubscriptions:
     async def test_a_poll_in_which_nothing_changed_costs_at_most_three_requests(self, simulator: Simulator, ada: Connection) -> None:
         work = ada.work
         await sync(work, sources=frozenset({Source.SUBSCRIPTIONS}))
-        beginning = await watermark.begin(work)
+        beginning = await watermark.begin(work, work.azure.date)
         await sync(work, sources=frozenset({Source.SUBSCRIPTIONS, Source.MACHINES, Source.PLAN}))
         ids = await work.fleet.subscription_ids()
         assert len(ids) > MANY * 0.9
