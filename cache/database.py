@@ -26,7 +26,7 @@ Values = Sequence[object]
 Row = Sequence[Any]
 
 _BUSY_SECONDS = 30.0
-_AT_ONCE = 100
+_AT_ONCE = 1000
 _MANY = 500  # rows from which turning them into records is left to a thread, so that the event loop keeps its pace
 
 # aiosqlite logs each statement with its values at DEBUG; what Azure says about machines does not belong in a log.

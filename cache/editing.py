@@ -27,6 +27,8 @@ class FleetEditing:
     _dictionaries: Dictionaries
     _seen: dict[tuple[str, str], tuple[str, set[int]]]
     _writer_version: int
+    _landed: set[str] | None
+    """The ids, in lower case, of all machines that are in the file, while that is known: from a listing into an empty one on."""
 
     async def edit(self, work: Callable[[aiosqlite.Connection, int], Awaitable[tuple[T, frozenset[str]]]]) -> T:
         """Run ``work`` as one transaction that may use the dictionaries. It gets the number of this change for the rows it touches."""
@@ -36,6 +38,7 @@ class FleetEditing:
                 version = await number(writer, "PRAGMA data_version")
                 if version != self._writer_version:
                     self._dictionaries.forget()
+                    self._landed = None
                     self._writer_version = version
                 await self._dictionaries.load(writer)
                 change = 1 + await number(writer, "SELECT change FROM feed")
@@ -45,6 +48,7 @@ class FleetEditing:
                     await writer.execute("UPDATE feed SET change = ?", (change,))
             except BaseException:
                 self._dictionaries.forget()
+                self._landed = None
                 raise
             return result, changed
 

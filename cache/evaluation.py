@@ -26,7 +26,7 @@ from cache.verdicts import RANKS, UNKNOWN_RANK, Verdicts, places_changed
 
 _FACTS = """SELECT key, id, name, place, system, condition, extensions, tags, status_at, created_at, verdict, since, due
     FROM machines WHERE key IN ({keys})"""
-_ALIKE = "SELECT place, system, condition, extensions, verdict, id, status_at FROM machines"
+_ALIKE = "SELECT place, system, condition, extensions, verdict, id, status_at, key FROM machines"
 _JUDGE = "UPDATE machines SET verdict = ?2, rank = ?3, since = ?4, due = ?5, change = ?6 WHERE key = ?1"
 _CHECKS = """SELECT subscription_id, id, position, answer, machines, ticked_by, ticked_at FROM checks
     WHERE subscription_id IN (SELECT value FROM json_each(?))"""
@@ -60,8 +60,8 @@ class Alike(NamedTuple):
 class EvaluationStore(FleetEditing):
     """Reading and writing what is worked out."""
 
-    async def alike(self, subscription_ids: Ids) -> dict[str, list[Alike]]:
-        """The machines of subscriptions, put together where they are alike, by subscription id in lower case."""
+    async def alike(self, subscription_ids: Ids) -> tuple[dict[str, list[Alike]], dict[str, int]]:
+        """The machines of subscriptions, put together where they are alike, by subscription id in lower case; and their keys by id."""
         where, values = within_places("place", subscription_ids)
         found = await self._database.fetch(f"{_ALIKE}{where}", values)
         here, values = within_places("key", subscription_ids)
@@ -83,10 +83,10 @@ class EvaluationStore(FleetEditing):
                 machines[system, condition, extension] = made
             return made
 
-        def together() -> dict[str, list[Alike]]:
+        def together() -> tuple[dict[str, list[Alike]], dict[str, int]]:
             groups: dict[tuple[Any, ...], list[str]] = {}
             silent: dict[tuple[Any, ...], int] = {}
-            for place, system, condition, extension, verdict, whole, status_at in found:
+            for place, system, condition, extension, verdict, whole, status_at, _ in found:
                 key = (owners.get(place, ""), system, condition, extension, states.get(verdict))
                 ids = groups.get(key)
                 if ids is None:
@@ -101,7 +101,7 @@ class EvaluationStore(FleetEditing):
                 known = None if state is None else one_of(MachineState, state, MachineState.UNKNOWN)
                 made = machine(system, condition, extension)
                 owned[clean(owner).lower()].append(Alike(made, known, tuple(ids), moment_of(silent.get(key))))
-            return owned
+            return owned, {row[5]: row[7] for row in found}
 
         return await asyncio.to_thread(together)
 
@@ -221,18 +221,23 @@ class EvaluationStore(FleetEditing):
 
         await self.edit(work)
 
-    async def put_checklists(self, checklists: Mapping[str, Sequence[Check]], outdated: Mapping[str, Outdated]) -> None:
+    async def put_checklists(
+        self, checklists: Mapping[str, Sequence[Check]], outdated: Mapping[str, Outdated], machines: Mapping[str, int] | None = None
+    ) -> None:
         """Write the checklists of subscriptions, each in its order, replacing those before; those that were ``outdated`` are so no more.
 
+        ``machines``: the keys of the machines in these subscriptions by their ids, as :meth:`alike` tells them; by default they are read.
         A mere change of ``as_of`` tells nobody.
         """
 
         async def work(writer: aiosqlite.Connection, _: int) -> tuple[None, frozenset[str]]:
             ids = to_json([clean(key) for key in checklists])
             known = await writer.execute_fetchall(_CHECKS, (ids,))
-            where, values = within_places("place", checklists)
-            machines = await writer.execute_fetchall(f"SELECT id, key FROM machines{where}", values)
-            put, gone = await asyncio.to_thread(self._check_rows, checklists, known, machines)
+            keys = machines
+            if keys is None:
+                where, values = within_places("place", checklists)
+                keys = {row[0]: row[1] for row in await writer.execute_fetchall(f"SELECT id, key FROM machines{where}", values)}
+            put, gone = await asyncio.to_thread(self._check_rows, checklists, known, keys)
             await writer.executemany("DELETE FROM checks WHERE subscription_id = ? AND id = ?", gone)
             await insert(writer, "checks", _CHECK_COLUMNS, put)
             over = [(key, outdated[key.lower()].mark) for key in checklists if key.lower() in outdated]
@@ -242,12 +247,11 @@ class EvaluationStore(FleetEditing):
         await self.edit(work)
 
     def _check_rows(
-        self, checklists: Mapping[str, Sequence[Check]], known: Iterable[Any], machines: Iterable[Any]
+        self, checklists: Mapping[str, Sequence[Check]], known: Iterable[Any], machines: Mapping[str, int]
     ) -> tuple[list[Values], list[tuple[str, str]]]:
         """The rows of checks to write, and which to take away before: those that are no more and those that differ."""
         answers: dict[tuple[str, ...], int] = {}
         stamps: dict[datetime | None, str | None] = {}
-        keys: dict[str, int] = dict(machines)
         before = {(row[0].lower(), row[1]): row for row in known}
         put: list[Values] = []
         gone = []
@@ -258,7 +262,7 @@ class EvaluationStore(FleetEditing):
                 answer = answers.get(said)
                 if answer is None:
                     answer = answers[said] = self._dictionaries.answers.key(rows.answer_row(one))
-                named = to_json([keys.get(whole) or clean(whole) for whole in one.machine_ids]) if one.machine_ids else "[]"
+                named = to_json([machines.get(whole) or clean(whole) for whole in one.machine_ids]) if one.machine_ids else "[]"
                 ticked_by = clean(one.ticked_by) if one.ticked_by else ""
                 row = (owner, one.id, position, answer, named, ticked_by, stamp_or_none(one.ticked_at))
                 old = before.pop((owner.lower(), row[1]), None)

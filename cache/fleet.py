@@ -37,6 +37,7 @@ class FleetCache(OpenFile, FleetReading, FleetWriting, EvaluationStore, RoundSto
         self._seen = {}
         self._dictionaries = Dictionaries()
         self._writer_version = -1
+        self._landed = None
         self._followed = False
         self.quarantined = quarantined
 

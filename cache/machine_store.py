@@ -80,9 +80,10 @@ class MachineStore(FleetEditing):
         """
 
         async def work(writer: aiosqlite.Connection, change: int) -> tuple[frozenset[str], frozenset[str]]:
-            empty = not list(await writer.execute_fetchall("SELECT 1 FROM machines LIMIT 1"))
-            ids = "" if empty else await asyncio.to_thread(lambda: to_json([one.id for one in sightings if isinstance(one, Sighting)]))
-            known = [] if empty else list(await writer.execute_fetchall(_KNOWN, (ids,)))
+            if not list(await writer.execute_fetchall("SELECT 1 FROM machines LIMIT 1")):
+                self._landed = set()
+            ids = await asyncio.to_thread(self._perhaps_known, sightings)
+            known = list(await writer.execute_fetchall(_KNOWN, (ids,))) if ids else []
             last = await number(writer, "SELECT MAX(seq) FROM sqlite_sequence WHERE name = 'machines'")
             found = await asyncio.to_thread(self._compare, sightings, known, last, change, sync_id, judge)
             await insert(writer, "machines", _COLUMNS, found.inserts)
@@ -98,6 +99,15 @@ class MachineStore(FleetEditing):
             return owners, frozenset(told)
 
         return await self.edit(work)
+
+    def _perhaps_known(self, sightings: Sequence[Sighting | Unchanged]) -> str:
+        """The ids, as JSON, of the sightings that there may be rows of; empty if none. In a first listing only machines shown twice are."""
+        ids = [one.id for one in sightings if isinstance(one, Sighting)]
+        if self._landed is not None:
+            low = [one.lower() for one in ids]
+            ids = [one for one, key in zip(ids, low, strict=True) if key in self._landed]
+            self._landed.update(low)
+        return to_json(ids) if ids else ""
 
     def _compare(
         self,
@@ -183,7 +193,7 @@ class MachineStore(FleetEditing):
         where, values = within_places("place", subscription_ids)
         sql = f"SELECT digest, id, key, place FROM machines{where} AND digest IS NOT NULL AND verdict IS NOT NULL"
         found = await self._database.fetch(sql, values)
-        return await asyncio.to_thread(lambda: {row[0]: Unchanged(clean(row[1]), row[2], row[3]) for row in found})
+        return await asyncio.to_thread(lambda: {row[0]: Unchanged._make(row[1:]) for row in found})
 
     async def finish_listing(self, subscription_ids: Ids, sync_id: str) -> frozenset[str]:
         """The listing ``sync_id`` of all these subscriptions is complete: machines that it did not show are gone, with states and events.
@@ -194,6 +204,7 @@ class MachineStore(FleetEditing):
         for one in subscription_ids:
             seen |= self._finished("machines", one, sync_id)
         where, values = within_places("place", subscription_ids)
+        self._landed = None
 
         async def work(writer: aiosqlite.Connection, change: int) -> tuple[frozenset[str], frozenset[str]]:
             known = await writer.execute_fetchall(f"SELECT key, place FROM machines{where}", values)

@@ -63,7 +63,10 @@ class Sighting(NamedTuple):
 
 
 class Unchanged(NamedTuple):
-    """A machine that a listing shows in the very row in which it is known already, by its id and the numbers of its row and its place."""
+    """A machine that a listing shows in the very row in which it is known already, by the numbers of its row and its place.
+
+    ``id`` is what the cache has, which is only to tell machines apart.
+    """
 
     id: str
     key: int

@@ -31,7 +31,7 @@ from console.settings import OWN_RULES
 
 T = TypeVar("T", Assessment, MachineReport, Problem, Tick)
 
-AT_ONCE = 200
+AT_ONCE = 1000
 """Subscriptions whose checks are written in one transaction."""
 
 _DECIDING = ("state", "servers_plan", "integration", "linux", "unified", "provider", "can_see_machines", "enabled_at")
@@ -49,8 +49,8 @@ async def evaluate(
     differing = {key for key, *_ in {*map(_tick, ticks)}.symmetric_difference(map(_tick, await fleet.ticked()))}
     ids = sorted({*outdated, *(differing if wanted is None else differing & wanted)})
     for start in range(0, len(ids), AT_ONCE):
-        checklists = await _checklists(fleet, clock, cloud, ids[start : start + AT_ONCE], ticks)
-        await fleet.put_checklists(checklists, outdated)
+        checklists, machines = await _checklists(fleet, clock, cloud, ids[start : start + AT_ONCE], ticks)
+        await fleet.put_checklists(checklists, outdated, machines)
 
 
 async def settle_states(fleet: FleetCache, clock: Clock, cloud: Cloud, subscription_ids: Collection[str] | None = None) -> Judge:
@@ -139,10 +139,12 @@ async def judge_of(fleet: FleetCache, clock: Clock, first_in_tenant: bool | None
     return judge
 
 
-async def _checklists(fleet: FleetCache, clock: Clock, cloud: Cloud, ids: Sequence[str], ticks: Sequence[Tick]) -> dict[str, list[Check]]:
-    """The checks of some subscriptions, by their ids."""
+async def _checklists(
+    fleet: FleetCache, clock: Clock, cloud: Cloud, ids: Sequence[str], ticks: Sequence[Tick]
+) -> tuple[dict[str, list[Check]], dict[str, int]]:
+    """The checks of some subscriptions, by their ids, and the keys of the machines in these, by theirs."""
     subscriptions = await fleet.subscription_records(ids)
-    machines = await fleet.alike(ids)
+    machines, keys = await fleet.alike(ids)
     assessments = _by_subscription(await fleet.assessments(ids))
     problems = _by_subscription(await fleet.problems(ids))
     reports = _by_subscription(await fleet.reports(ids, whole=True))
@@ -173,7 +175,7 @@ async def _checklists(fleet: FleetCache, clock: Clock, cloud: Cloud, ids: Sequen
             reports=reports[key],
         )
 
-    return await asyncio.to_thread(lambda: {one.id: checklist(key, one) for key, one in subscriptions.items()})
+    return await asyncio.to_thread(lambda: {one.id: checklist(key, one) for key, one in subscriptions.items()}), keys
 
 
 def _by_subscription(records: Sequence[T]) -> dict[str, list[T]]:

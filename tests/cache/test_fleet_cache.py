@@ -52,6 +52,28 @@ async def test_a_machine_is_read_back_with_its_extensions(fleet: FleetCache) -> 
     assert await fleet.machine("/nowhere") is None
 
 
+async def test_a_machine_that_a_first_listing_shows_again_is_one_machine(fleet: FleetCache) -> None:
+    for page in ([machine("web-1"), machine("web-2")], [machine("web-2", power="deallocated"), machine("web-3")]):
+        await list_machines(fleet, SUB, page, "s")
+    assert [(one.name, one.power) for one in await fleet.machines()] == [
+        ("web-1", machine("web-1").power),
+        ("web-2", "deallocated"),
+        ("web-3", machine("web-3").power),
+    ]
+
+
+async def test_a_machine_that_another_console_has_written_during_a_first_listing_is_one_machine(
+    fleet: FleetCache, clock: ManualClock
+) -> None:
+    await list_machines(fleet, SUB, [machine("web-1")], "s")
+    async with await FleetCache.join(fleet.path.parent, clock) as other:
+        await list_machines(other, OTHER, [machine("db-1", OTHER)], "of the other")
+        await list_machines(fleet, OTHER, [machine("DB-1", OTHER, power="deallocated")], "s")
+    assert {(one.name, one.power) for one in await fleet.machines([OTHER])} == {("DB-1", "deallocated")}
+    await fleet.finish_listing((SUB, OTHER), "s")
+    assert await fleet.machine_count() == 2
+
+
 async def test_an_alert_is_read_back(fleet: FleetCache) -> None:
     await fleet.put_alerts(SUB, [alert("a"), alert("b", machine_id=None, generated=None)], "s")
     assert await fleet.alert(alert("a").id.upper()) == replace(alert("a"), as_of=NOW)
