@@ -91,3 +91,8 @@ def test_the_modules_that_the_architecture_names_are_there() -> None:
                 missing.append(module)
     assert missing == []
     assert seen > 80
+
+
+def test_the_pictures_of_the_readme_are_there() -> None:
+    pictures = re.findall(r"^!\[.*\]\((.*)\)$", README, re.MULTILINE)
+    assert sorted(pictures) == sorted(f"docs/pictures/{path.name}" for path in (ROOT / "docs" / "pictures").iterdir())
