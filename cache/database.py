@@ -309,7 +309,7 @@ async def _migrate(connection: aiosqlite.Connection, path: Path, schema: Schema,
 
 
 async def insert(writer: aiosqlite.Connection, table: str, columns: str, rows: Sequence[Values]) -> None:
-    """Add rows, a hundred in a statement: the interpreter's lock is asked for once a statement, so that the event loop keeps its pace."""
+    """Add rows, a thousand in a statement: the interpreter's lock is asked for once a statement, so that the event loop keeps its pace."""
     one = f"({', '.join('?' * (columns.count(',') + 1))})"
     whole = len(rows) - len(rows) % _AT_ONCE
     if whole:
