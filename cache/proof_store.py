@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from datetime import datetime
+from functools import cache
 
 from cache import rows
 from cache.editing import FleetEditing, Ids, within_places
@@ -33,8 +34,9 @@ class ProofStore(FleetEditing):
             values,
         )
         told: dict[str, dict[str, dict[str, int]]] = {}
+        by_id, system = cache(_low), cache(_system)  # a few texts in very many rows
         for subscription_id, os_type, rank, total in found:
-            states = told.setdefault(clean(subscription_id).lower(), {}).setdefault(system_of(clean(os_type)), {})
+            states = told.setdefault(by_id(subscription_id), {}).setdefault(system(os_type), {})
             state = str(STATES_WORST_FIRST[int(rank)] if 0 <= int(rank) < len(STATES_WORST_FIRST) else MachineState.UNKNOWN)
             states[state] = states.get(state, 0) + int(total)
         return told
@@ -50,10 +52,11 @@ class ProofStore(FleetEditing):
             (microseconds(since), *values),
         )
         told: dict[str, list[HealthGroup]] = {}
+        by_id, system = cache(_low), cache(_system)
         for subscription_id, os_type, state, way, machines, oldest, newest, recent in found:
             words = clean(way)
             group = HealthGroup(
-                system_of(clean(os_type)),
+                system(os_type),
                 one_of(MachineState, state, MachineState.UNKNOWN),
                 words.removeprefix(_READ_BY) if words.startswith(_READ_BY) else "",
                 int(machines),
@@ -61,7 +64,7 @@ class ProofStore(FleetEditing):
                 moment_of(newest),
                 int(recent or 0),
             )
-            told.setdefault(clean(subscription_id).lower(), []).append(group)
+            told.setdefault(by_id(subscription_id), []).append(group)
         return told
 
     async def cause_groups(self, subscription_ids: Ids | None = None) -> dict[str, list[CauseGroup]]:
@@ -80,6 +83,7 @@ class ProofStore(FleetEditing):
             (rows.NOT_EVALUATED, *values, good),
         )
         told: dict[str, list[CauseGroup]] = {}
+        by_id = cache(_low)
         for subscription_id, state, code, reason, diagnosis, explanation, machines in found:
             if not machines:
                 continue
@@ -92,7 +96,7 @@ class ProofStore(FleetEditing):
                 known.remedy if known is not None and known.remedy else clean_lines(explanation),
                 int(machines),
             )
-            told.setdefault(clean(subscription_id).lower(), []).append(group)
+            told.setdefault(by_id(subscription_id), []).append(group)
         for groups in told.values():
             groups.sort(key=lambda one: (RANKS[one.state], -one.machines, one.cause))
         return told
@@ -107,6 +111,14 @@ class ProofStore(FleetEditing):
             (*values, to_json(sorted(one.lower() for one in titles))),
         )
         return [int(row[0]) for row in found]
+
+
+def _low(subscription_id: object) -> str:
+    return clean(subscription_id).lower()
+
+
+def _system(os_type: object) -> str:
+    return system_of(clean(os_type))
 
 
 def system_of(os_type: str) -> str:

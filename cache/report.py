@@ -162,31 +162,36 @@ async def read_report(
     problems: dict[str, list[Problem]] = defaultdict(list)
     for problem in await fleet.problems():
         problems[problem.subscription_id.lower()].append(problem)
-    titled = _titled(newest.values())
-    found = [
-        prove(
-            SubscriptionFacts(
-                records[key].id if key in records else spelled,
-                records.get(key),
-                read.get(key, {}),
-                problems.get(key, ()),
-                systems.get(key, {}),
-                health.get(key, ()),
-                causes.get(key, ()),
-                writes.get(key, {}),
-                waited.get(key, ()),
-                alerts,
-                titled.get(key, {}),
-                runs.get(key, ()),
-                enablings.get(key),
-            ),
-            now,
-        )
-        for key, spelled in wanted.items()
-    ]
-    found.sort(key=lambda one: (one.name.casefold(), one.id.lower()))
-    ages = tuple(_age(source, wanted, read, problems) for source in RESTS_ON)
-    return Report(now, who.cloud, who.tenant_id, who.principal, subscription_ids is not None, tuple(found), ages, trail)
+
+    def told() -> tuple[tuple[SubscriptionProof, ...], tuple[DataAge, ...]]:
+        """Of thousands of subscriptions it takes a while, in which keys are to be answered."""
+        titled = _titled(newest.values())
+        found = [
+            prove(
+                SubscriptionFacts(
+                    records[key].id if key in records else spelled,
+                    records.get(key),
+                    read.get(key, {}),
+                    problems.get(key, ()),
+                    systems.get(key, {}),
+                    health.get(key, ()),
+                    causes.get(key, ()),
+                    writes.get(key, {}),
+                    waited.get(key, ()),
+                    alerts,
+                    titled.get(key, {}),
+                    runs.get(key, ()),
+                    enablings.get(key),
+                ),
+                now,
+            )
+            for key, spelled in wanted.items()
+        ]
+        found.sort(key=lambda one: (one.name.casefold(), one.id.lower()))
+        return tuple(found), tuple(_age(source, wanted, read, problems) for source in RESTS_ON)
+
+    found, ages = await asyncio.to_thread(told)
+    return Report(now, who.cloud, who.tenant_id, who.principal, subscription_ids is not None, found, ages, trail)
 
 
 async def trail_head(journal: Journal) -> TrailHead:

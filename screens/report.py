@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any, ClassVar
 
@@ -87,6 +88,7 @@ class ReportScreen(DetailScreen[SubscriptionProof]):
         super().__init__(desk)
         self.report: Report | None = None
         self._trail: TrailHead | None = None
+        self._above = list(self._head())
         self._cost = 0.0
 
     def above(self) -> Iterator[Widget]:
@@ -107,6 +109,7 @@ class ReportScreen(DetailScreen[SubscriptionProof]):
         self.report = await read_report(
             fleet, self.desk.journal, self.desk.clock.now(), who, sorted(chosen) if chosen else None, self._trail
         )
+        self._above = list(self._head())
         self._cost = time.monotonic() - began
         return self.report.subscriptions
 
@@ -121,7 +124,7 @@ class ReportScreen(DetailScreen[SubscriptionProof]):
         """Show the lines, and above them what they come to."""
         self.table.empty = self.unread() if not self._all else "No line passes the filter: Esc clears it."
         super().rearrange()
-        self.query_one("#head", Document).show(list(self._head()))
+        self.query_one("#head", Document).show(self._above)
 
     def identify(self, row: SubscriptionProof) -> str:
         """The subscription's id."""
@@ -161,8 +164,8 @@ class ReportScreen(DetailScreen[SubscriptionProof]):
 
     def summary(self, shown: Sequence[SubscriptionProof]) -> str:
         """How many are shown, and how they stand."""
-        counts = {proof: sum(row.verdict is proof for row in shown) for proof in WORST_FIRST}
-        told = "  ".join(f"{PROOF_SHAPES[proof][0]} {number:,} {word(proof)}" for proof, number in counts.items() if number)
+        counts = Counter(row.verdict for row in shown)
+        told = "  ".join(f"{PROOF_SHAPES[proof][0]} {counts[proof]:,} {word(proof)}" for proof in WORST_FIRST if counts[proof])
         return f"{len(shown):,} of {len(self._all):,} · {told}" if told else f"{len(shown):,} of {len(self._all):,}"
 
     def _head(self) -> Iterator[Block]:
