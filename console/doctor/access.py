@@ -31,18 +31,20 @@ NAMED = 3
 
 @dataclass(frozen=True, slots=True)
 class Need:
-    """Actions that something takes. ``reads``: without them the console does not see what it is for."""
+    """Actions that something takes. ``reads``: they change nothing; ``vital``: without them the console does not see what it is for."""
 
     id: str
     purpose: str
     actions: tuple[str, ...]
     role: str
     reads: bool = False
+    vital: bool = False
 
 
 NEEDS = (
-    Need("right-machines", "machines of that kind are not seen", (rights.READ_VMS, rights.READ_ARC), "Reader", reads=True),
-    Need("right-settings", "the integration's settings are not seen", (rights.READ_SETTINGS,), "Security Reader", reads=True),
+    Need("right-machines", "machines of that kind are not seen", (rights.READ_VMS, rights.READ_ARC), "Reader", reads=True, vital=True),
+    Need("right-settings", "the integration's settings are not seen", (rights.READ_SETTINGS,), "Security Reader", reads=True, vital=True),
+    Need("right-activity-log", "who enabled it elsewhere, and when, is not seen", (rights.READ_ACTIVITY_LOG,), "Reader", reads=True),
     Need("right-triage", "alerts cannot be changed", rights.TRIAGE, "Security Admin"),
     Need("right-enable", "the integration cannot be switched on or off", (rights.ENABLE,), "Security Admin or Owner"),
     Need("right-plan", "the Defender for Servers plan cannot be set", (rights.SET_PLAN,), "Security Admin or Owner"),
@@ -181,7 +183,7 @@ def _missing(need: Need, known: Sequence[Subscription], told: Mapping[str, tuple
     missing: dict[tuple[str, ...], list[str]] = defaultdict(list)
     for action in need.actions:
         missing[tuple(one.id for one in known if not rights.allows(told[one.id], action))].append(action)
-    blind = need.reads and [*missing] == [tuple(one.id for one in known)]
+    blind = need.vital and [*missing] == [tuple(one.id for one in known)]
     findings = []
     for ids, actions in missing.items():
         if not ids:

@@ -1,7 +1,7 @@
 """Azure's activity log: who wrote a resource, and when. What was written is not in it.
 
 Source: Azure Monitor's REST API *Activity Logs – List*, 2015-04-01. Its filter takes a span of time and one of a few names, nothing else;
-a time more than 90 days ago is refused (azure-cli#4885).
+a time more than 90 days ago is refused (azure-cli#4885). *Reader* may read it, *Security Reader* and *Security Admin* may not.
 """
 
 from __future__ import annotations
@@ -13,9 +13,6 @@ from urllib.parse import quote
 from console.gateway.reading import Send, moment, pages, text
 
 API = "2015-04-01"
-READ = "Microsoft.Insights/eventtypes/values/read"
-"""The action that reading it needs; *Reader* has it, *Security Reader* and *Security Admin* have not."""
-
 SUCCEEDED = "succeeded"
 MOST_READ = 2000
 """Events of one resource that are looked through: each operation leaves two or three."""

@@ -17,6 +17,7 @@ READ_SETTINGS = "Microsoft.Security/settings/read"
 READ_ALERTS = "Microsoft.Security/alerts/read"
 READ_VMS = "Microsoft.Compute/virtualMachines/read"
 READ_ARC = "Microsoft.HybridCompute/machines/read"
+READ_ACTIVITY_LOG = "Microsoft.Insights/eventtypes/values/read"
 TRIAGE = (
     READ_ALERTS,
     "Microsoft.Security/locations/alerts/dismiss/action",

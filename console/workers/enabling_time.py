@@ -9,7 +9,7 @@ from cache.enabling import KEPT, Enabling
 from cache.model import Subscription
 from console.gateway import activity_log
 from console.gateway.errors import AzureProblem, SignInRequired
-from console.rules.rights import ENABLE, allows
+from console.rules.rights import ENABLE, READ_ACTIVITY_LOG, allows
 from console.rules.settings import EXCLUDE_LINUX, WDATP, linux_on
 from console.workers.work import Work
 
@@ -85,8 +85,8 @@ def _is_due(one: Subscription, before: Enabling | None, now: datetime) -> bool:
 
 async def _ask(work: Work, one: Subscription) -> Enabling:
     now = work.clock.now()
-    if one.permissions is not None and not allows(one.permissions, activity_log.READ):
-        missing = f"you have no right to it here ({activity_log.READ}; Reader has it)."
+    if one.permissions is not None and not allows(one.permissions, READ_ACTIVITY_LOG):
+        missing = f"you have no right to it here ({READ_ACTIVITY_LOG}; Reader has it)."
         return Enabling(one.id, now, problem=missing)
     found: list[tuple[activity_log.Written, str]] = []
     try:

@@ -60,6 +60,13 @@ async def test_read_only_needs_no_right_to_write(setup_of: Callable[..., Setup])
     assert "right-enable" not in by_id(await access(setup_of("security-reader", read_only=True), None))
 
 
+async def test_who_may_not_read_the_activity_log_is_warned_and_no_more(setup_of: Callable[..., Setup]) -> None:
+    found = by_id(await access(setup_of("security-reader", read_only=True), None))
+    assert (found["right-activity-log"].status, found["right-machines"].status) == (Status.WARN, Status.FAIL)
+    assert "Ask for Reader" in found["right-activity-log"].remedy
+    assert by_id(await access(setup_of(), None))["right-activity-log"].status is Status.WARN, "Payroll has Security Admin alone"
+
+
 async def test_who_sees_nothing_or_asks_for_what_is_not_there_is_told(setup_of: Callable[..., Setup]) -> None:
     assert by_id(await access(setup_of("nobody"), None))["subscriptions"].status is Status.FAIL
     strange = "99999999-9999-9999-9999-999999999999"
