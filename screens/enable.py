@@ -209,7 +209,7 @@ class EnableScreen(DetailScreen[PlanRow]):
 
     def summary(self, shown: Sequence[PlanRow]) -> str:
         """How many are shown, and how they stand."""
-        return "  ".join(filter(None, (f"{len(shown):,} of {len(self._all):,}", plan_rows.counted(shown))))
+        return " · ".join(filter(None, (f"{len(shown):,} of {len(self._all):,}", plan_rows.counted(shown))))
 
     def details(self, row: PlanRow) -> Sequence[Block]:
         """The plan for a subscription whole."""
