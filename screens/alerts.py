@@ -143,9 +143,12 @@ class AlertsScreen(TriageKeys, FleetScreen[Alert]):
             f"{waiting:,} open",
             "Defender for Endpoint only (e)" if self.only_endpoint else "",
             "open only (o)" if self.only_open else "",
-            "i begins, v resolves, d dismisses, a undoes" if self.table.count else "",
         ]
         return " · ".join(part for part in parts if part)
+
+    def count_line(self) -> str:
+        """What stands below the table, and last, where there is room, the keys that change an alert."""
+        return super().count_line() + (" · i begins, v resolves, d dismisses, a undoes" if self.table.count else "")
 
     def told(self) -> None:
         """Below the rows: how many there are, and the note."""
