@@ -211,14 +211,12 @@ class TableScreen(ConsoleScreen, Generic[Row]):
     def count_line(self) -> str:
         """What stands below the table, or first that the filter does not count."""
         text = self.summary_line()
+        if self.filter_text and self._filter_error is None:
+            text = f"filter “{self.filter_text}” · {text}"
         if marks := self.table.marks:  # first, where it is never cut off: keys act on them
             hidden = len(marks) - self.table.shown_marks()
             text = f"{len(marks):,} marked" + (f" ({hidden:,} not shown)" if hidden else "") + f" · {text}"
-        if self._filter_error is not None:
-            return f"filter: {self._filter_error} · {text}"
-        if self.filter_text:
-            text += f" · filter “{self.filter_text}”"
-        return text
+        return text if self._filter_error is None else f"filter: {self._filter_error} · {text}"
 
     def summary_line(self) -> str:
         """The rows in a few words."""
