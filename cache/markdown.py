@@ -10,7 +10,9 @@ from cache.text import clean
 LONGEST = 2000
 """Characters of one text; a cause may quote a long message."""
 
-_SPECIAL = re.compile(r"[\\`*_\[\]<>|&~#!$@^{}]|:(?=/)|(?<=[wW]{3})\.")
+_SPECIAL = re.compile(r"[\\`*_\[\]<>|&~#!$@^{}]|:(?=/)|(?<=[wW]{3})\.|(?<=\S)\.(?=[^\W\d_])")
+"""Among them dots within a name: some readers make a link of every text that ends like a domain."""
+
 _AT_THE_START = re.compile(r"^([0-9]+(?=[.)])|)([-+=:.)])")
 _NO_ADDRESS = re.compile(r"[^!#$%&'*+,\-./:;=?@A-Za-z0-9_~]")
 

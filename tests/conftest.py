@@ -7,7 +7,8 @@ import os
 import pytest
 from hypothesis import HealthCheck, settings
 
-settings.register_profile("console", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("other-examples", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("console", settings.get_profile("other-examples"), derandomize=True)
 settings.load_profile("console")
 
 

@@ -39,6 +39,12 @@ HOSTILE = (
     ":---:",
     "http\\://x",
     "xmpp:a@b.example",
+    "A.PW",
+    "web-1.contoso.com",
+    "http.//evil.example",
+    "evil.com/a.b",
+    "1.com",
+    "www.1.de",
 )
 NAMES = st.one_of(st.sampled_from(HOSTILE), st.text(max_size=40), st.text(alphabet="\\|`*_[]()<>&#!~-+=:/.@w1 \n", max_size=24))
 

@@ -15,6 +15,7 @@ from console.gateway.transport import Wait
 from console.identity import SignedIn, StaticToken
 from console.simulator import Simulator
 from tests.gateway.odd_server import OddServer
+from tests.moments import START
 
 
 class Waits:
@@ -35,7 +36,7 @@ def waits() -> Waits:
 
 @pytest.fixture
 async def simulator() -> AsyncIterator[Simulator]:
-    async with Simulator(machines=40, speed=0, page_size=3) as running:
+    async with Simulator(machines=40, speed=0, start=START, page_size=3) as running:
         yield running
 
 

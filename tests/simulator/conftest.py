@@ -12,6 +12,7 @@ import pytest
 from azure.core.credentials import AccessToken, AccessTokenInfo
 
 from console.simulator import Simulator
+from tests.moments import START
 
 VERSIONS = {"compute": "2026-04-01", "hybrid": "2026-07-15", "settings": "2022-05-01", "graph": "2021-03-01"}
 
@@ -84,7 +85,7 @@ class Answer:
 @pytest.fixture
 async def sim() -> AsyncIterator[Simulator]:
     """A small world whose clock moves only when it is pushed."""
-    async with Simulator(speed=0) as simulator:
+    async with Simulator(speed=0, start=START) as simulator:
         yield simulator
 
 

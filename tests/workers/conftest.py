@@ -17,6 +17,7 @@ from console.paths import Paths
 from console.session import Connection, Setup, connect
 from console.settings import Settings
 from console.simulator import Simulator
+from tests.moments import START
 
 
 class SimulatedTime:
@@ -38,7 +39,7 @@ Connect = Callable[..., Awaitable[Connection]]
 
 @pytest.fixture
 async def simulator() -> AsyncIterator[Simulator]:
-    async with Simulator(machines=60, speed=0, page_size=7) as running:
+    async with Simulator(machines=60, speed=0, start=START, page_size=7) as running:
         yield running
 
 

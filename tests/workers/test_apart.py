@@ -34,6 +34,7 @@ from console.workers import apart
 from console.workers.apart import COMMAND, read_fleet
 from console.workers.sync import sync
 from console.workers.watermark import watermark
+from tests.moments import START
 
 NOWHERE = ("/nonexistent/mde-console-reader",)
 """The command of a process that cannot be started: it tells, in the log, that a reading was to happen apart."""
@@ -206,7 +207,7 @@ async def test_a_small_fleet_is_read_here(home: Home) -> None:
 class TestManySubscriptions:
     @pytest.fixture
     async def simulator(self) -> AsyncIterator[Simulator]:
-        async with Simulator(machines=60, subscriptions=apart.MANY_SUBSCRIPTIONS + 20, speed=0) as running:
+        async with Simulator(machines=60, subscriptions=apart.MANY_SUBSCRIPTIONS + 20, speed=0, start=START) as running:
             yield running
 
     async def test_a_first_reading_that_turns_out_large_happens_apart_and_here_where_no_process_can_be_started(self, home: Home) -> None:
@@ -373,7 +374,7 @@ async def test_an_interrupt_of_the_keyboard_is_for_the_console_to_decide(simulat
 class TestConsoleKilled:
     @pytest.fixture
     async def simulator(self) -> AsyncIterator[Simulator]:
-        async with Simulator(machines=60, subscriptions=apart.MANY_SUBSCRIPTIONS + 20, speed=0) as running:
+        async with Simulator(machines=60, subscriptions=apart.MANY_SUBSCRIPTIONS + 20, speed=0, start=START) as running:
             yield running
 
     async def test_the_process_ends_with_the_console_and_nothing_of_the_token_is_left_anywhere(

@@ -22,6 +22,7 @@ from console.simulator import Simulator, throttling
 from console.workers import services
 from console.workers.sync import sync
 from tests.listed import list_machines
+from tests.moments import START
 from tests.workers.conftest import Connect
 
 MACHINES = frozenset({Source.MACHINES})
@@ -29,7 +30,7 @@ MACHINES = frozenset({Source.MACHINES})
 
 @pytest.fixture
 async def simulator() -> AsyncIterator[Simulator]:
-    async with Simulator(machines=90, speed=0, page_size=7, faults=["403:1:/providers/Microsoft.ResourceGraph"]) as running:
+    async with Simulator(machines=90, speed=0, start=START, page_size=7, faults=["403:1:/providers/Microsoft.ResourceGraph"]) as running:
         yield running
 
 

@@ -19,6 +19,7 @@ from console.gateway.graph import PAGE
 from console.simulator import Simulator
 from console.workers.landing import Landing
 from console.workers.sync import sync
+from tests.moments import START
 from tests.rules.samples import NOW, a_machine
 from tests.workers.conftest import Connect
 
@@ -105,7 +106,7 @@ async def test_a_failure_of_the_cache_is_raised_by_what_comes_after_it(fleet: Fl
 
 
 async def test_pages_of_resource_graph_that_landed_before_the_sign_in_ended_are_in_the_cache(connect_as: Connect) -> None:
-    async with Simulator(machines=3500, speed=0) as simulator:
+    async with Simulator(machines=3500, speed=0, start=START) as simulator:
         connection = await connect_as(simulator=simulator)
         await sync(connection.work, sources=frozenset({Source.SUBSCRIPTIONS, Source.PERMISSIONS}))
         assert not await connection.fleet.machine_rows()

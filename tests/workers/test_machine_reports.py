@@ -17,6 +17,7 @@ from console.workers.evaluate import evaluate
 from console.workers.sync import sync
 from console.workers.verify import Verified, make_verify_plan, verify
 from console.workers.work import Refused
+from tests.moments import START
 from tests.workers.conftest import Connect
 from tests.workers.scripts_on_machines import passing, sent
 
@@ -25,7 +26,7 @@ TOLD = {"good", "doubtful", "bad"}
 
 @pytest.fixture
 async def simulator() -> AsyncIterator[Simulator]:
-    async with Simulator(machines=200, subscriptions=3, speed=0) as running:
+    async with Simulator(machines=200, subscriptions=3, speed=0, start=START) as running:
         yield running
 
 
@@ -187,7 +188,7 @@ async def test_a_machine_that_is_gone_leaves_no_report(simulator: Simulator, tim
 async def test_three_hundred_machines_of_which_a_fifth_fail_in_every_known_way_all_end_with_an_answer(
     connect_as: Connect, kind: str
 ) -> None:
-    async with Simulator(machines=900, subscriptions=3, speed=0) as simulator:
+    async with Simulator(machines=900, subscriptions=3, speed=0, start=START) as simulator:
         connection = await connect_as(simulator=simulator, sleep=passing(simulator), plan_minutes=60 * 24)
         await sync(connection.work)
         ids = [row.subscription.id for row in await connection.fleet.subscriptions()]

@@ -17,6 +17,7 @@ from console.workers import watermark
 from console.workers.alerts import list_alerts
 from console.workers.poll import Poll
 from console.workers.sync import sync
+from tests.moments import START
 from tests.workers.conftest import Connect
 
 MANY = 2000
@@ -25,7 +26,7 @@ MANY = 2000
 class TestTwoThousandSubscriptions:
     @pytest.fixture
     async def simulator(self) -> AsyncIterator[Simulator]:
-        async with Simulator(machines=3000, subscriptions=MANY, speed=0, page_size=1000) as running:
+        async with Simulator(machines=3000, subscriptions=MANY, speed=0, start=START, page_size=1000) as running:
             yield running
 
     async def test_a_poll_in_which_nothing_changed_costs_at_most_three_requests(self, simulator: Simulator, ada: Connection) -> None:

@@ -25,6 +25,7 @@ from console.simulator.world import Pricing, Subscription
 from console.workers.poll import Poll
 from console.workers.sync import sync
 from console.workers.watch import follow_the_clock
+from tests.moments import START
 from tests.workers.conftest import SimulatedTime, no_wait
 
 NUMBER = st.integers(0, 999)
@@ -93,7 +94,7 @@ async def contents(fleet: FleetCache) -> dict[str, Any]:
 
 
 async def run(steps: list[tuple[str, int]], folder: Path) -> None:
-    async with Simulator(machines=24, speed=0) as simulator:
+    async with Simulator(machines=24, speed=0, start=START) as simulator:
         setup = Setup(
             Paths(folder / "home"),
             Settings(),

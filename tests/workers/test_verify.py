@@ -20,6 +20,7 @@ from console.workers.evaluate import evaluate
 from console.workers.sync import sync
 from console.workers.verify import VerifyPlan, make_verify_plan, of_system, settle_abandoned, verify
 from console.workers.work import Refused
+from tests.moments import START
 from tests.rules.health_samples import ERA_2023, WINDOWS
 from tests.workers.conftest import Connect
 from tests.workers.scripts_on_machines import broken_off, passing, sent
@@ -294,7 +295,7 @@ def test_a_report_of_another_system_counts_for_nothing() -> None:
 @pytest.mark.slow
 @pytest.mark.timeout(300)
 async def test_five_hundred_machines_of_which_a_fifth_fail_in_every_known_way_all_end_with_an_answer(connect_as: Connect) -> None:
-    async with Simulator(machines=1400, subscriptions=3, speed=0) as simulator:
+    async with Simulator(machines=1400, subscriptions=3, speed=0, start=START) as simulator:
         connection = await connect_as(simulator=simulator, sleep=passing(simulator), plan_minutes=60 * 24)
         await sync(connection.work)
         ids = [row.subscription.id for row in await connection.fleet.subscriptions()]
