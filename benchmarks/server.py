@@ -146,7 +146,7 @@ class Azure:
         return min(PER_SUBSCRIPTION, self.count - place * PER_SUBSCRIPTION)
 
     def _changes(self, asked: str, places: set[int]) -> list[bytes]:
-        found = re.search(r"datetime\(\s*([^)\s]+)\s*\)", asked)
+        found = re.search(r"\bdatetime\(\s*([^)\s]+)\s*\)", asked)
         since = _moment(found.group(1)) if found else datetime.min.replace(tzinfo=UTC)
         return [row for at, place, row in self.changes if at > since and place in places]
 
