@@ -293,7 +293,7 @@ class EnableScreen(DetailScreen[PlanRow]):
         elif not self._summary.ready:
             blocked = "Nothing can be applied before the blockers are cleared." if self._summary.blocked else "There is nothing to apply."
             yield Block(told, "muted")
-            yield Block(blocked, "accent")
+            yield Block(self._with_besides(blocked, plan), "accent")
         elif self._is_old(plan):
             yield Block(f"{told} That is too old to be applied: press e (or d) to plan again.", "warn")
         else:
@@ -301,12 +301,11 @@ class EnableScreen(DetailScreen[PlanRow]):
             if self.desk.session.read_only:
                 yield Block("This console is read-only: the plan can be read but not applied.", "warn")
             else:
-                yield Block("Read it whole, then a asks for a confirmation and applies exactly this.", "accent")
+                hints = ["Read it whole: a applies exactly this once confirmed."]
                 if len(self._summary.ready) > 1:
-                    yield Block(
-                        "f applies it to one first, or those marked with x, then asks about the rest.",
-                        "accent",
-                    )
+                    hints.append("f applies it to one first, or those marked with x.")
+                hints[-1] = self._with_besides(hints[-1], plan)
+                yield from (Block(hint, "accent") for hint in hints)
 
     def _told_left(self, plan: Plan, told: str) -> Iterator[Block]:
         """What is left of a plan that was stopped after its canary, or interrupted, and how the canary stands."""
@@ -329,21 +328,20 @@ class EnableScreen(DetailScreen[PlanRow]):
             yield Block(f"Besides: {told}.", "muted")
         if self._extras != planned and self._extras != NO_EXTRAS:
             yield Block(f"The next plan (e) does besides: {extras_told(self._extras)}. o changes that.", "accent")
-        elif self._plan is None or (planned == NO_EXTRAS and not self._course.begun and self._lacks()):
+        elif self._plan is None:
             yield Block("o adds what is missing: provider, Defender for Servers, unified solution.", "accent")
 
-    def _lacks(self) -> bool:
-        """Whether something blocks that a plan could do besides."""
-        plan = self._plan
-        return plan is not None and any(
-            blocker.code in {"plan", "not-registered"} for one in plan.subscriptions for blocker in one.blockers
-        )
+    def _with_besides(self, hint: str, plan: Plan) -> str:
+        """A hint, and on the same line that a plan could also do what blocks this one, where nothing of that has been asked for."""
+        missing = any(blocker.code in {"plan", "not-registered"} for one in plan.subscriptions for blocker in one.blockers)
+        return f"{hint.rstrip('.')}; o adds what is missing." if missing and plan.extras == NO_EXTRAS == self._extras else hint
 
     def _together(self) -> Iterator[Block]:
         """What the plan comes to in all, where the lines are too many to add up."""
         if self._summary is not None and len(self._all) > 1:
             yield from (Block(text) for text in (self._summary.together,) if text)
-            yield from (Block(text, "warn") for text in (self._summary.bill, self._summary.lasting, self._summary.blocked) if text)
+            if warned := " ".join(filter(None, (self._summary.bill, self._summary.lasting, self._summary.blocked))):
+                yield Block(warned, "warn")
 
     # What is asked for
 

@@ -6,7 +6,7 @@ import asyncio
 import sqlite3
 from pathlib import Path
 
-from cache.model import Extras, Fate, MachineFate, PlanAction, Step
+from cache.model import Blocker, Extras, Fate, MachineFate, PlanAction, Step
 from console.exporting import export
 from console.plan_files import read_plan
 from screens.desk import Desk
@@ -18,6 +18,7 @@ from tests.screens.plan_samples import EXCLUDE, a_plan, a_subscription_plan, ena
 from tests.screens.stage import (
     EXCLUDED,
     NEVER,
+    NO_PLAN,
     SMALL,
     WIDE,
     Stage,
@@ -57,6 +58,16 @@ async def test_the_plan_is_shown_whole(desk: Desk) -> None:
         ):
             assert part in text
         assert "vm[/x]" in painted(app)
+
+
+async def test_what_blocks_a_plan_and_another_plan_could_do_is_offered_on_the_line_of_what_to_do(desk: Desk) -> None:
+    free = (Blocker("plan", "Defender for Servers is off.", "Owner"),)
+    others = (a_subscription_plan(), a_subscription_plan(NEVER, name="Never enabled"))
+    blocked = a_subscription_plan(NO_PLAN, name="No plan [/]", blockers=free, settings=())
+    async with enabling(desk, a_plan(blocked), chosen=[NO_PLAN]) as (screen, _, _):
+        assert "Nothing can be applied before the blockers are cleared; o adds what is missing." in said(screen)
+    async with enabling(desk, a_plan(blocked, *others, id="p2"), chosen=[NO_PLAN, EXCLUDED, NEVER]) as (screen, _, _):
+        assert "f applies it to one first, or those marked with x; o adds what is missing." in said(screen)
 
 
 async def test_what_a_plan_does_besides_is_chosen_before_it_is_made(desk: Desk) -> None:
