@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import timedelta
+
+from textual.pilot import Pilot
 
 from cache.model import Fate, MachineFate, MachineState, SettingChange, SubscriptionPlan
 from screens.desk import Desk
@@ -71,14 +75,17 @@ async def test_one_subscription_comes_first_and_the_rest_is_asked_about_with_how
         assert asked == [("p1", (EXCLUDED,), False), ("p1", (), True)]
 
 
-async def test_the_canary_is_waited_for_and_then_the_rest_is_asked_about_by_itself_once(desk: Desk) -> None:
-    await desk.fleet.select({EXCLUDED, NEVER})
+@asynccontextmanager
+async def waiting(desk: Desk) -> AsyncIterator[tuple[EnableScreen, Stage, Pilot[int]]]:
+    """The screen while a plan for two subscriptions waits after its canary, whose machines come aboard."""
     await desk.journal.save_plan(a_plan(coming(), a_subscription_plan(NEVER, name="Never enabled", case="never-enabled")))
     await canary_applied(desk)
-    screen = EnableScreen(desk)
-    app = Stage(desk, screen)
-    async with app.run_test(size=WIDE) as pilot:
-        await settle(pilot)
+    async with enabling(desk, chosen={EXCLUDED, NEVER}, size=WIDE) as found:
+        yield found
+
+
+async def test_the_canary_is_waited_for_and_then_the_rest_is_asked_about_by_itself_once(desk: Desk) -> None:
+    async with waiting(desk) as (screen, app, pilot):
         assert "Waiting for the canary: After 0 min 0 of 2 machines are aboard, 2 on their way. At most 1h" in said(screen)
         await moved_on(desk, MachineState.ONBOARDED, MachineState.INSTALLING)
         await settle(pilot)
@@ -103,13 +110,7 @@ async def test_the_canary_is_waited_for_and_then_the_rest_is_asked_about_by_itse
 
 async def test_a_canary_is_waited_for_no_longer_than_the_settings_say(desk: Desk) -> None:
     desk.canary = timedelta(minutes=20)
-    await desk.fleet.select({EXCLUDED, NEVER})
-    await desk.journal.save_plan(a_plan(coming(), a_subscription_plan(NEVER, name="Never enabled", case="never-enabled")))
-    await canary_applied(desk)
-    screen = EnableScreen(desk)
-    app = Stage(desk, screen)
-    async with app.run_test(size=WIDE) as pilot:
-        await settle(pilot)
+    async with waiting(desk) as (screen, app, pilot):
         assert "At most 20m more" in said(screen)
         desk.clock.advance(minutes=19)  # type: ignore[attr-defined]  # the clock of the tests
         screen.clock_moved()
