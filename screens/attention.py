@@ -50,11 +50,11 @@ class Attention:
 
 
 UNCOVERED: dict[Coverage, str] = {
-    Coverage.EXCLUDED: "Linux machines excluded: choose them and press 3",
-    Coverage.OFF: "the integration never enabled: choose them and press 3",
-    Coverage.NOT_SET: "Linux never set: choose them and press 3",
-    Coverage.NO_PLAN: "Defender for Servers off: choose them, press 3, then o",
-    Coverage.NOT_REGISTERED: "Microsoft.Security not registered: choose them, press 3, then o",
+    Coverage.EXCLUDED: "Linux machines excluded: choose with c, then press 3",
+    Coverage.OFF: "the integration never enabled: choose with c, then press 3",
+    Coverage.NOT_SET: "Linux never set: choose with c, then press 3",
+    Coverage.NO_PLAN: "Defender for Servers off: choose with c, press 3, then o",
+    Coverage.NOT_REGISTERED: "Microsoft.Security not registered: choose with c, press 3, then o",
     Coverage.UNKNOWN: "settings that could not be read: Security Reader may be missing",
 }
 """What is to be said of subscriptions of each coverage that is not yet *enabled*; ``12 subscriptions with …``."""

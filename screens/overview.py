@@ -301,5 +301,5 @@ def _walk(facts: Facts, until_read: str) -> str:
     if counts[Coverage.EXCLUDED] or counts[Coverage.OFF] or counts[Coverage.NOT_SET]:
         if not facts.chosen:
             return "→ Next: 1 to choose subscriptions, 2 to check what they need, 3 to enable, 4 to watch their machines come aboard."
-        return f"→ Next: {count(facts.chosen, 'subscription')} chosen. 2 checks what they need, 3 enables, 4 shows their machines."
+        return f"→ Next: {count(facts.chosen, 'subscription')} chosen. 2 checks the prerequisites, 3 enables, 4 shows the machines."
     return "→ Next: 4 shows the machines, 5 the alerts, R what is proven."
