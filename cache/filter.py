@@ -13,6 +13,7 @@ from functools import lru_cache
 from typing import Any, ClassVar, Literal, Protocol, TypeVar, cast
 
 from cache.failure import Exit, Failure
+from cache.patterns import compile_pattern
 
 MOST_HITS = 200
 """Spans that are marked in one text."""
@@ -304,17 +305,7 @@ def _displayed(text: str, find: Callable[[str], Iterator[Span]]) -> list[Span]:
 @lru_cache(256)
 def compiled(pattern: str) -> Any:
     """The pattern, compiled for texts without case. Raises :class:`ValueError` with what RE2 has against it."""
-    import re2  # type: ignore[import-untyped]
-
-    options = re2.Options()
-    options.case_sensitive = False
-    options.log_errors = False
-    options.max_mem = _PATTERN_MEMORY
-    try:
-        return re2.compile(pattern, options)
-    except re2.error as error:
-        why = error.args[0] if error.args else b"not understood"
-        raise ValueError(why.decode("utf-8", "replace") if isinstance(why, bytes) else str(why)) from error
+    return compile_pattern(pattern, _PATTERN_MEMORY)
 
 
 @lru_cache(256)

@@ -25,6 +25,7 @@ from functools import lru_cache
 from typing import Any, Protocol
 
 from cache.model import Machine
+from cache.patterns import compile_pattern
 from cache.text import clean
 from console.rules.failures import ARC, EXTENSION, INSTALLER, PLATFORM, WINDOWS
 
@@ -212,16 +213,5 @@ def from_kept(text: str) -> tuple[OwnRule, ...]:
 @lru_cache(maxsize=512)
 def _compile(pattern: str) -> Pattern:
     """The pattern, for texts without case and over lines. Raises :class:`ValueError` with what RE2 has against it."""
-    import re2  # type: ignore[import-untyped]
-
-    options = re2.Options()
-    options.case_sensitive = False
-    options.dot_nl = True
-    options.log_errors = False
-    options.max_mem = _MEMORY
-    try:
-        compiled: Pattern = re2.compile(pattern, options)
-    except re2.error as error:
-        why = error.args[0] if error.args else b"not understood"
-        raise ValueError(why.decode("utf-8", "replace") if isinstance(why, bytes) else str(why)) from None
+    compiled: Pattern = compile_pattern(pattern, _MEMORY, over_lines=True)
     return compiled
