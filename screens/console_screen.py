@@ -205,7 +205,7 @@ class ConsoleScreen(Uncovering, Screen[None]):
             await self.load()
             await self._load_status()
         except CacheError as failure:
-            self.notify(str(failure), title="The cache cannot be read", severity="error", markup=False)
+            self._tell_unreadable(failure)
         finally:
             self._reading = False
             self.post_message(self.Loaded())
@@ -224,7 +224,10 @@ class ConsoleScreen(Uncovering, Screen[None]):
             await self.ages_moved()
             await self._load_status()
         except CacheError as failure:
-            self.notify(str(failure), title="The cache cannot be read", severity="error", markup=False)
+            self._tell_unreadable(failure)
+
+    def _tell_unreadable(self, failure: CacheError) -> None:
+        self.notify(str(failure), title="The cache cannot be read", severity="error", markup=False)
 
     async def _load_status(self) -> None:
         now, desk = self.desk.clock.now(), self.desk

@@ -258,9 +258,6 @@ class TableScreen(ConsoleScreen, Generic[Row]):
 
         self.run_worker(guarded(), group=what, description=what, exit_on_error=False)
 
-    def _tell_unreadable(self, failure: CacheError) -> None:
-        self.notify(str(failure), title="The cache cannot be read", severity="error", markup=False)
-
     async def _tell_unknown(self, what: str, failure: Exception) -> None:
         kind = type(failure).__name__
         sentence = f"{self.TITLE_TEXT} may show less than there is ({what}: {kind}). The log file has the details; r reads again."
